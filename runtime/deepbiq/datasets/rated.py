@@ -1,0 +1,27 @@
+"""One picture with its human score, on deepbiq's own scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepbiq.errors import DeepBIQError
+
+
+class DataSetError(DeepBIQError, ValueError):
+    """A data set's folder does not hold what its layout promises; the message lists what is wrong."""
+
+
+@dataclass(frozen=True)
+class RatedPicture:
+    """A picture and what people thought of it.
+
+    Attributes:
+        path: The file.
+        mos: Mean opinion score mapped to 0..100, higher is better.
+        subset: Name of the part of the data set that it belongs to; empty where there are no parts.
+    """
+
+    path: Path
+    mos: float
+    subset: str = ""
