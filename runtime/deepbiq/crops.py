@@ -49,7 +49,8 @@ def random_positions(seed: int, count: int, travel_yx: tuple[int, int]) -> npt.N
     """
     words = np.random.PCG64(seed).random_raw(2 * count).reshape(count, 2) >> np.uint64(32)
     choices = np.asarray(travel_yx, dtype=np.uint64) + np.uint64(1)
-    return ((words * choices) >> np.uint64(32)).astype(np.int64)
+    positions: npt.NDArray[np.int64] = ((words * choices) >> np.uint64(32)).astype(np.int64)
+    return positions
 
 
 def _spread(count: int, travel: int) -> npt.NDArray[np.int64]:
@@ -96,9 +97,7 @@ def pad_to_size(bgr: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDAr
     return np.pad(bgr, ((0, bottom), (0, right), (0, 0)), mode="reflect")
 
 
-def cut_crops(
-    bgr: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], size: int
-) -> npt.NDArray[np.uint8]:
+def cut_crops(bgr: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
     """Cuts square crops out of a picture.
 
     Args:
@@ -125,7 +124,7 @@ def whole_crop(bgr: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     Returns:
         (1, size, size, 3) uint8, BGR.
     """
-    resized = resize(bgr, scaled_size(*bgr.shape[:2], size + WHOLE_MARGIN))
+    resized = resize(bgr, scaled_size(bgr.shape[0], bgr.shape[1], size + WHOLE_MARGIN))
     centre = np.array([[(resized.shape[0] - size) // 2, (resized.shape[1] - size) // 2]], dtype=np.int64)
     return cut_crops(resized, centre, size)
 

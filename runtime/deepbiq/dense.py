@@ -9,6 +9,7 @@ instead of the network's whole receptive field.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,8 @@ def dense_feature_map(
     """
     height, width = padded.shape[:2]
     if height * width <= MAX_PASS_PIXELS:
-        return feature_map_of(padded[None])[0]
+        whole: npt.NDArray[np.float32] = feature_map_of(padded[None])[0]
+        return whole
     cells: npt.NDArray[np.float32] | None = None
     for rows, with_halo_y in _tiles(height // stride):
         for columns, with_halo_x in _tiles(width // stride):
@@ -71,7 +73,7 @@ def _tiles(cells: int) -> Iterator[tuple[slice, slice]]:
     """Cuts an axis of cells into near-equal tiles: each one's own cells, and the same with the halo."""
     count = -(-cells // TILE_CELLS)
     borders = [cells * i // count for i in range(count + 1)]
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         yield slice(start, stop), slice(max(start - HALO_CELLS, 0), min(stop + HALO_CELLS, cells))
 
 

@@ -6,7 +6,7 @@ prediction pooling (min, average, max) joins the regressor's predictions (Bianco
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,13 @@ import numpy.typing as npt
 from deepbiq.errors import OptionError
 
 Pooling = Literal[
-    "feature-min", "feature-avg", "feature-max", "concat", "prediction-min", "prediction-avg", "prediction-max"
+    "feature-min",
+    "feature-avg",
+    "feature-max",
+    "concat",
+    "prediction-min",
+    "prediction-avg",
+    "prediction-max",
 ]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 PREDICTION_HEAD = "prediction"
@@ -32,7 +38,7 @@ def parse_pooling(text: str) -> Pooling:
     """
     if text not in POOLINGS:
         raise OptionError(f"unknown pooling {text!r}: use one of {', '.join(POOLINGS)}")
-    return cast("Pooling", text)
+    return text
 
 
 def head_of(pooling: Pooling) -> str:
@@ -40,9 +46,7 @@ def head_of(pooling: Pooling) -> str:
     return PREDICTION_HEAD if pooling.startswith("prediction-") else pooling
 
 
-def pool_features(
-    features: npt.NDArray[np.floating[Any]], pooling: Pooling
-) -> npt.NDArray[np.floating[Any]]:
+def pool_features(features: npt.NDArray[np.floating[Any]], pooling: Pooling) -> npt.NDArray[np.floating[Any]]:
     """Joins the features of all crops into one vector.
 
     Args:

@@ -71,7 +71,7 @@ def regressors_to_npz(heads: Mapping[str, LinearRegressor]) -> bytes:
         arrays[f"{name}.weights"] = np.asarray(head.weights, dtype=np.float64)
         arrays[f"{name}.bias"] = np.asarray(head.bias, dtype=np.float64)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # NumPy's stub types **kwds as bool
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
@@ -92,7 +92,7 @@ def regressors_from_npz(data: bytes, *, name: str) -> dict[str, LinearRegressor]
         raise BundleError(f"{name}: not a readable npz file ({error})") from error
     heads = {}
     for key in sorted(arrays):
-        head, dot, part = key.rpartition(".")
+        head, _, part = key.rpartition(".")
         if part == "bias" and f"{head}.weights" in arrays:
             heads[head] = _checked_head(arrays[f"{head}.weights"], arrays[key], where=f"{name}: {head}")
     if not heads or len(arrays) != 2 * len(heads):

@@ -33,4 +33,5 @@ def window_means(cells: npt.NDArray[np.floating[Any]], window: int) -> npt.NDArr
     np.cumsum(integral, axis=-1, out=integral)
     bottom, top = integral[..., window:, :], integral[..., :-window, :]
     strips = bottom - top
-    return (strips[..., window:] - strips[..., :-window]) / (window * window)
+    means: npt.NDArray[np.float64] = (strips[..., window:] - strips[..., :-window]) / (window * window)
+    return means

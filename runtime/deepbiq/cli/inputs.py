@@ -1,0 +1,68 @@
+"""What there is to score: files, folders, globs, and a list on standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+"""Which files of a folder are taken; a file that is named itself is taken whatever its name."""
+
+
+def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> Iterator[str]:
+    """Turns the arguments of a command into paths of pictures, lazily and in order.
+
+    Args:
+        arguments: Files, folders, glob patterns (also with `**`), or `-` for a list on standard input, one path
+            a line or separated by NUL bytes.
+        recursive: Whether folders are searched to the bottom.
+        note: Called with one sentence for each argument that holds no picture.
+
+    Yields:
+        Paths; files that are named but missing are passed on, so that scoring them names the fault.
+    """
+    for argument in arguments:
+        if argument == "-":
+            listed = read_list(sys.stdin.buffer)
+            yield from _noted(listed, note, "the list on standard input is empty")
+        elif os.path.isdir(argument):  # noqa: PTH112  # a str may hold bytes that Path would keep, too; no gain
+            deeper = "" if recursive else " (--recursive searches its subfolders)"
+            yield from _noted(
+                pictures_in(argument, recursive=recursive), note, f"no pictures in folder {argument}{deeper}"
+            )
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            matches = sorted(glob.iglob(argument, recursive=True))  # noqa: PTH207  # takes whole patterns
+            yield from _noted(filter(os.path.isfile, matches), note, f"nothing matches {argument}")
+        else:
+            yield argument
+
+
+def pictures_in(folder: str, *, recursive: bool) -> Iterator[str]:
+    """Lists the pictures of a folder by their endings, sorted, hidden ones left out; links are not followed."""
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        for name in sorted(files):
+            if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith("."):
+                yield os.path.join(here, name)  # noqa: PTH118  # keeps the folder as it was written
+
+
+def read_list(stream: BinaryIO) -> Iterator[str]:
+    """Reads a list of paths: one a line, or separated by NUL bytes if the first line holds one.
+
+    Lines are read as they come, so a program may write them while pictures are scored.
+    """
+    for line in stream:
+        entries = (line + stream.read()).split(b"\0") if b"\0" in line else [line.rstrip(b"\r\n")]
+        yield from (os.fsdecode(entry) for entry in entries if entry.strip())
+
+
+def _noted(paths: Iterable[str], note: Callable[[str], None], message: str) -> Iterator[str]:
+    empty = True
+    for path in paths:
+        empty = False
+        yield path
+    if empty:
+        note(message)

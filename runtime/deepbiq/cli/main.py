@@ -1,0 +1,108 @@
+"""The entry point: finds the verb, runs it, turns errors into one line and an exit code.
+
+Verbs are loaded when they are called, so `deepbiq score` pays for nothing else. The runtime's own are listed
+here; the other rooms register theirs through the entry-point group `deepbiq.commands` under the words that
+call them, for example `bench accuracy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from deepbiq import __version__
+from deepbiq.cli.exit_codes import INTERRUPTED, exit_code_of
+from deepbiq.errors import DeepBIQError
+
+RUNTIME_VERBS = {
+    "score": "deepbiq.cli.score:score",
+    "info": "deepbiq.cli.info:info",
+    "doctor": "deepbiq.cli.doctor:doctor",
+}
+GROUP_HELP = {"bench": "Measure accuracy and speed on your own machine and data."}
+
+
+@cache
+def _registered_verbs() -> Mapping[str, str]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry.value for entry in entry_points(group="deepbiq.commands")}
+
+
+def _load_verb(words: str, target: str) -> Any:
+    module, _, function = target.partition(":")
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command()(getattr(import_module(module), function))
+    command = typer.main.get_command(app)
+    command.name = words.rpartition(" ")[2]
+    return command
+
+
+class VerbGroup(TyperGroup):
+    """A group of verbs that are imported when they are called."""
+
+    words = ""
+    """The words before a verb of this group, for example `bench `; empty at the top."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # click's signature
+        """Lists the verbs of this group, the runtime's first."""
+        everything = [*RUNTIME_VERBS, *sorted(_registered_verbs())]
+        mine = [name.removeprefix(self.words) for name in everything if name.startswith(self.words)]
+        return list(dict.fromkeys(name.partition(" ")[0] for name in mine))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Imports one verb, or makes the group that it leads to."""
+        words = self.words + cmd_name
+        if words in RUNTIME_VERBS:
+            return _load_verb(words, RUNTIME_VERBS[words])
+        if words in _registered_verbs():
+            return _load_verb(words, _registered_verbs()[words])
+        if cmd_name in self.list_commands(ctx):
+            group = VerbGroup(name=cmd_name, help=GROUP_HELP.get(words), no_args_is_help=True)
+            group.words = f"{words} "
+            return group
+        return None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a verb; an error of deepbiq ends it with one line and its exit code, a bug keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except DeepBIQError as error:
+            typer.echo(f"deepbiq: {error}", err=True)
+            raise typer.Exit(exit_code_of(error)) from error
+        except KeyboardInterrupt:
+            typer.echo("deepbiq: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(cls=VerbGroup, add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deepbiq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def deepbiq(
+    version: Annotated[  # the callback acts on it
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Blind image quality assessment: a photo in, a score from 0 (bad) to 100 (excellent) out.
+
+    Exit codes: 0 pass, 1 an image is below --min-score, 2 usage or nothing to score, 3 an image could not be read,
+    4 bundle or engine unusable, 5 camera lost, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Runs the command line."""
+    typer.main.get_command(app)(prog_name="deepbiq")

@@ -1,0 +1,119 @@
+"""`deepbiq score`: pictures in, scores out, and an exit code that a script can act on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbiq.cli.exit_codes import BELOW_MIN_SCORE, PASS, UNREADABLE_IMAGE, USAGE
+from deepbiq.cli.inputs import expand
+from deepbiq.cli.maps import MapFolder
+from deepbiq.cli.output import Format, say, writer_for
+from deepbiq.plans import PLAN_HELP
+from deepbiq.pooling import POOLINGS
+from deepbiq.result import Failure, Score
+from deepbiq.scale import SCALE_HELP
+
+
+def score(
+    pictures: Annotated[
+        list[str], typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.")
+    ],
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to the bottom.")] = False,
+    plan: Annotated[str | None, typer.Option(help=f"{PLAN_HELP} [default: the bundle's, dense].")] = None,
+    pool: Annotated[
+        str | None, typer.Option(help=f"{', '.join(POOLINGS)} [default: the bundle's for the plan].")
+    ] = None,
+    scale: Annotated[str, typer.Option(help=SCALE_HELP)] = "auto",
+    min_score: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="End with exit code 1 if a picture scores below this."),
+    ] = None,
+    map_folder: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FOLDER", help="Write a quality map over each picture into this folder."),
+    ] = None,
+    fmt: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.TEXT,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Folder or zip of a bundle [default: the one that ships with deepbiq]."),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="auto or onnxruntime.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto or a precision of the bundle, for example fp32.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of one inference [default: one per core].")
+    ] = None,
+) -> None:
+    """Score pictures: 0 is bad, 100 is excellent.
+
+    Results go to stdout, one per picture, in order; faults of single pictures go to stderr and the others are still
+    scored. Pictures larger than the bundle's training scale are looked at reduced to it (see --scale).
+
+    Exit codes: 0 all pass, 1 a picture is below --min-score, 2 usage or nothing to score, 3 a picture could not be
+    read, 4 bundle or engine unusable.
+    """
+    from deepbiq.scorer import load
+
+    counts = _Counts(min_score)
+    maps = None if map_folder is None else MapFolder(map_folder)
+    with load(
+        bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale, threads=threads
+    ) as scorer:
+        writer = writer_for(fmt)
+        with _progress() as advance:
+            for result in scorer.stream(expand(pictures, recursive=recursive, note=say)):
+                counts.add(result)
+                writer.write(result)
+                if maps is not None and isinstance(result, Score) and result.path is not None:
+                    maps.write(result.path, scorer.overlay(result.path, result))
+                advance()
+        writer.finish()
+    if not counts.seen:
+        say("nothing to score")
+    raise typer.Exit(counts.exit_code())
+
+
+@dataclass
+class _Counts:
+    """What the exit code depends on."""
+
+    min_score: float | None
+    seen: int = 0
+    unreadable: int = 0
+    below: int = 0
+
+    def add(self, result: Score | Failure) -> None:
+        self.seen += 1
+        if isinstance(result, Failure):
+            self.unreadable += 1
+        elif self.min_score is not None and result.score < self.min_score:
+            self.below += 1
+
+    def exit_code(self) -> int:
+        """A picture that could not be read outranks one below the threshold: nobody knows its score."""
+        if not self.seen:
+            return USAGE
+        if self.unreadable:
+            return UNREADABLE_IMAGE
+        return BELOW_MIN_SCORE if self.below else PASS
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    """Shows a running count on a terminal when the results go elsewhere; yields what counts one picture."""
+    if sys.stdout.isatty() or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("scoring"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("scoring", total=None)
+        yield lambda: progress.advance(task)

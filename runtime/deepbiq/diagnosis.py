@@ -1,0 +1,148 @@
+"""What this machine has: its processor, packages and engines, each tried and not only looked up."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from deepbiq.bundle import Bundle, open_bundle
+from deepbiq.engines import ENGINES
+from deepbiq.errors import BundleError, DeepBIQError
+from deepbiq.golden import GoldenCheck, check_golden
+from deepbiq.scorer import Scorer, load
+
+PACKAGES = ("deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "typer", "rich")
+CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimd", "asimddp", "i8mm")
+"""Instruction sets that decide how fast convolutions are, in FP32 and in INT8, by their names in Linux."""
+
+
+@dataclass(frozen=True)
+class EngineFinding:
+    """One engine on this machine.
+
+    Attributes:
+        name: As users write it.
+        works: Whether it computed the golden scores.
+        detail: Its version and largest golden difference, or why it does not work.
+    """
+
+    name: str
+    works: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that `deepbiq doctor` shows.
+
+    Attributes:
+        machine: Facts about the machine by name.
+        packages: Versions by package; "not installed" where one is missing.
+        bundle: The bundle's model id, or what is wrong with it.
+        engines: One finding per engine.
+    """
+
+    machine: Mapping[str, str]
+    packages: Mapping[str, str]
+    bundle: str
+    engines: tuple[EngineFinding, ...]
+
+
+def diagnose(bundle_path: Path) -> Findings:
+    """Looks at the machine and tries every engine on the bundle's golden pictures."""
+    try:
+        bundle: Bundle | None = open_bundle(bundle_path)
+        described = f"{bundle.model_id}, all {len(bundle.files)} files intact" if bundle else ""
+    except BundleError as error:
+        bundle, described = None, str(error)
+    engines = tuple(_try_engine(name, bundle) for name in ENGINES)
+    return Findings(machine_facts(), _package_versions(), described, (*engines, _find_tensorrt()))
+
+
+def machine_facts() -> dict[str, str]:
+    """Describes the machine in words: system, processor, cores, memory, NVIDIA driver."""
+    name, features = _processor()
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "processor": f"{name}, {os.cpu_count()} cores ({', '.join(features) or 'no known vectors'})",
+        "memory": f"{pages / 2**30:.1f} GiB",
+        "NVIDIA driver": "present" if has_cuda_driver() else "none (libcuda.so.1 cannot be loaded)",
+    }
+
+
+def has_cuda_driver() -> bool:
+    """Says whether an NVIDIA driver is installed; TensorRT is not touched: it may crash where there is none."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _processor() -> tuple[str, list[str]]:
+    """Returns the processor's name and which of `CPU_FEATURES` it has."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine(), []
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip().lower(), value.strip())
+    flags = (fields.get("flags") or fields.get("features") or "").split()
+    return fields.get("model name", platform.machine()), [flag for flag in CPU_FEATURES if flag in flags]
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _try_engine(name: str, bundle: Bundle | None) -> EngineFinding:
+    if bundle is None:
+        return EngineFinding(name, works=False, detail="not tried: the bundle is unusable")
+    with ExitStack() as stack:
+
+        @cache
+        def scorer_of(plan: str | None) -> Scorer:
+            return stack.enter_context(load(bundle.path, engine=name, plan=plan))
+
+        try:
+            engine = scorer_of(None).engine
+            checks = check_golden(bundle, lambda data, plan: scorer_of(plan)(data).score)
+        except DeepBIQError as error:
+            return EngineFinding(name, works=False, detail=str(error))
+        return EngineFinding(name, *_verdict(checks, engine.precision, f"{name} {engine.version}"))
+
+
+def _verdict(checks: list[GoldenCheck], precision: str, found: str) -> tuple[bool, str]:
+    if not checks:
+        return False, f"{found}, but the bundle has no golden pictures to prove it with"
+    worst = max(checks, key=lambda check: abs(check.score - check.expected))
+    difference = abs(worst.score - worst.expected)
+    if worst.passes(precision):
+        return True, f"{found}, {precision}, {len(checks)} golden scores, largest difference {difference:.4f}"
+    return (
+        False,
+        f"{found}: {worst.file} with plan {worst.plan} scores {worst.score:.2f}, not {worst.expected:.2f}",
+    )
+
+
+def _find_tensorrt() -> EngineFinding:
+    if not has_cuda_driver():
+        return EngineFinding("tensorrt", works=False, detail="no NVIDIA driver on this machine")
+    return EngineFinding("tensorrt", works=False, detail="this version of deepbiq has no TensorRT engine yet")

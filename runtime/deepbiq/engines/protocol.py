@@ -1,0 +1,51 @@
+"""What every inference engine offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Engine(Protocol):
+    """Runs one backbone in one precision. Calls from several threads at once are allowed.
+
+    Attributes:
+        name: As users write it, for example `onnxruntime`.
+        precision: `fp32`, `fp16` or `int8`.
+        version: Version of the library that runs the graph.
+    """
+
+    name: str
+    precision: str
+    version: str
+
+    def feature_map(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes feature maps.
+
+        Args:
+            images: (N, H, W, 3) uint8, BGR, contiguous, H and W multiples of the backbone's stride.
+
+        Returns:
+            (N, D, H / stride, W / stride) float32, a fresh array that belongs to the caller.
+
+        Raises:
+            EngineError: When the engine fails or returns NaN or infinite numbers.
+        """
+
+    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes one feature vector per crop.
+
+        Args:
+            images: (N, S, S, 3) uint8, BGR, contiguous, S the bundle's input size.
+
+        Returns:
+            (N, D) float32, a fresh array that belongs to the caller.
+
+        Raises:
+            EngineError: As above.
+        """
+
+    def close(self) -> None:
+        """Releases the engine; later calls raise EngineError. Closing twice is allowed."""

@@ -1,0 +1,101 @@
+"""The quality map: where in a picture the quality is, and an overlay to look at.
+
+A map has one cell per `stride` pixels of the picture that the network saw. Its value is the mean prediction
+of all crops or windows that cover the cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepbiq.labels import SCORE_MAX, SCORE_MIN
+
+
+def map_of_windows(window_scores: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """Averages, for every cell, the predictions of the windows that cover it.
+
+    Args:
+        window_scores: (rows, columns) predictions, one per window position, stride one cell.
+        window: Side of a window in cells.
+
+    Returns:
+        (rows + window - 1, columns + window - 1) float64, not clipped.
+    """
+    rows, columns = (_cover(count, window) for count in window_scores.shape)
+    return np.asarray(rows @ window_scores @ columns.T / np.outer(rows.sum(axis=1), columns.sum(axis=1)))
+
+
+def _cover(count: int, window: int) -> npt.NDArray[np.float64]:
+    """Says which of `count` windows cover which cell: (count + window - 1, count), 1 where it does."""
+    cells, starts = np.ogrid[: count + window - 1, :count]
+    return ((starts <= cells) & (cells < starts + window)).astype(np.float64)
+
+
+def map_of_crops(
+    crop_scores: npt.NDArray[np.float64],
+    positions: npt.NDArray[np.floating[Any]] | npt.NDArray[np.int64],
+    size: float,
+    picture_hw: tuple[int, int],
+    stride: int,
+) -> npt.NDArray[np.float64]:
+    """Averages, for every cell, the predictions of the crops that cover the cell's centre.
+
+    Args:
+        crop_scores: (N,) predictions.
+        positions: (N, 2), rows of (top, left) in pixels.
+        size: Side of a crop in pixels.
+        picture_hw: Size of the picture in pixels.
+        stride: Pixels per cell.
+
+    Returns:
+        (ceil(H / stride), ceil(W / stride)) float64, not clipped; NaN where no crop lies.
+    """
+    covers = []
+    for start, extent in zip(positions.T, picture_hw, strict=True):
+        centres = np.minimum(np.arange(0, extent, stride) + stride // 2, extent - 1)
+        covers.append(((start[:, None] <= centres) & (centres < start[:, None] + size)).astype(np.float64))
+    rows, columns = covers
+    total = np.einsum("n,nh,nw->hw", crop_scores, rows, columns)
+    count = np.einsum("nh,nw->hw", rows, columns)
+    means: npt.NDArray[np.float64] = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return means
+
+
+def overlay(bgr: npt.NDArray[np.uint8], quality_map: npt.NDArray[np.float32], stride: int) -> npt.NDArray[np.uint8]:
+    """Draws a quality map over its picture: dark blue is bad, yellow is excellent (the cividis scale).
+
+    The picture shows in grey under the colours; cells that no crop covered keep the picture's own colours.
+
+    Args:
+        bgr: (H, W, 3) uint8, BGR, as the network saw it.
+        quality_map: (ceil(H / stride), ceil(W / stride)) float32, 0..100 or NaN.
+        stride: Pixels per cell.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+    """
+    import cv2
+
+    height, width = bgr.shape[:2]
+    size_wh = (quality_map.shape[1] * stride, quality_map.shape[0] * stride)
+    known = np.isfinite(quality_map)
+    level = np.where(known, quality_map, np.float32(np.mean(quality_map, where=known))) * np.float32(2.55)
+    smooth = cv2.resize(level, size_wh, interpolation=cv2.INTER_CUBIC)[:height, :width]
+    # cividis reads the same with and without colour vision deficiency (Nunez et al., PLoS ONE 2018).
+    colour = cv2.applyColorMap(np.clip(np.rint(smooth), 0, 255).astype(np.uint8), cv2.COLORMAP_CIVIDIS)
+    grey = cv2.cvtColor(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    drawn = cv2.addWeighted(grey, 0.55, colour, 0.45, 0.0)
+    covered = cv2.resize(known.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST)[:height, :width]
+    return np.where(covered[..., None] > 0, drawn, bgr).astype(np.uint8)
+
+
+def clip_map(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Clips a map of predictions to the score range, keeping NaN.
+
+    Returns:
+        The same shape in float32, 0..100 or NaN.
+    """
+    return np.clip(raw, SCORE_MIN, SCORE_MAX).astype(np.float32)

@@ -1,0 +1,305 @@
+"""The scorer: a picture in, a `Score` out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
+from deepbiq.dense import dense_feature_map
+from deepbiq.engines import Engine, create_engine
+from deepbiq.errors import BundleError, ImageError, OptionError
+from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
+from deepbiq.judging import Judgement, judge_crops, judge_map
+from deepbiq.labels import clip_score, label_of
+from deepbiq.lookahead import map_ahead
+from deepbiq.plans import Plan, parse_plan
+from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, parse_pooling
+from deepbiq.quality_map import overlay
+from deepbiq.regression import LinearRegressor, regressors_from_npz
+from deepbiq.result import Failure, Score, Timing
+from deepbiq.sampling import Sample, sample
+from deepbiq.scale import Scale, bring_to_scale, parse_scale
+
+Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
+"""A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order."""
+
+CROPS_PER_PASS = 25
+"""Crops of one call of the network: more would only cost memory."""
+
+
+def load(
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    engine: str = "auto",
+    precision: str = "auto",
+    plan: str | None = None,
+    pool: str | None = None,
+    scale: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Scorer:
+    """Loads a bundle and returns a scorer; nothing is downloaded.
+
+    Args:
+        bundle: Folder or zip of a bundle; None takes the one that ships with deepbiq.
+        engine: `auto` or `onnxruntime`.
+        precision: `auto` or a precision that the bundle holds, for example `fp32`.
+        plan: `random:N`, `grid:N`, `dense` or `whole`; None takes the bundle's default.
+        pool: One of the seven poolings (`deepbiq.pooling.POOLINGS`); None takes the bundle's choice for the plan.
+        scale: `auto` brings the short side down to what the bundle was trained at, `native` keeps every pixel, a
+            number is the short side in pixels. Pictures are never enlarged.
+        threads: Threads of one inference; None takes one per core.
+        limits: Largest file and picture that are accepted; None takes 64 MB and 100 megapixels.
+
+    Raises:
+        OptionError: When an option has a value that deepbiq does not offer.
+        BundleError: When the bundle is damaged or lacks what was asked for.
+        EngineError: When the engine cannot be created.
+    """
+    if threads is not None and threads < 1:
+        raise OptionError(f"threads must be at least 1, got {threads}")
+    wanted_plan = None if plan is None else parse_plan(plan)
+    wanted_pooling = None if pool is None else parse_pooling(pool)
+    opened = open_bundle(default_bundle_path() if bundle is None else Path(bundle))
+    try:
+        setting = _settle(opened, wanted_plan, wanted_pooling, scale)
+        running = create_engine(opened, engine=engine, precision=precision, threads=threads)
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{opened.path}: the manifest lacks or misstates {error}") from error
+    return Scorer(opened, setting, running, Limits() if limits is None else limits)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Everything that decides a score besides the network.
+
+    Attributes:
+        plan: The sampling plan.
+        pooling: The pooling.
+        scale: The scale policy.
+        heads: The plan family's regressors by head name.
+        size: Side of the network's input crop in pixels.
+        stride: Pixels per cell of the feature map.
+    """
+
+    plan: Plan
+    pooling: Pooling
+    scale: Scale
+    heads: dict[str, LinearRegressor]
+    size: int
+    stride: int
+
+
+def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: str) -> Setting:
+    """Joins what was asked for with the bundle's defaults."""
+    manifest = bundle.manifest
+    plan = parse_plan(manifest["default"]["plan"]) if plan is None else plan
+    if plan.family not in manifest["plans"]:
+        raise BundleError(f"{bundle.path}: has no regressor for plan {plan}, only {', '.join(manifest['plans'])}")
+    entry = manifest["plans"][plan.family]
+    pooling = parse_pooling(entry["pooling"]) if pooling is None else pooling
+    heads = regressors_from_npz(bundle.read(entry["regressors"]), name=f"{bundle.path}: {entry['regressors']}")
+    missing = {PREDICTION_HEAD, head_of(pooling)} - heads.keys()
+    if missing:
+        raise BundleError(f"{bundle.path}: has no {' and no '.join(sorted(missing))} regressor for plan {plan}")
+    if pooling == "concat" and plan.crops not in (None, CONCAT_CROPS):
+        raise OptionError(f"pooling concat needs {CONCAT_CROPS} crops ({plan.family}:{CONCAT_CROPS}), got {plan}")
+    return Setting(
+        plan=plan,
+        pooling=pooling,
+        scale=parse_scale(scale, manifest["training_scale"]["short_side"]),
+        heads=heads,
+        size=manifest["input"]["size"],
+        stride=manifest["feature"]["stride"],
+    )
+
+
+class Scorer:
+    """Scores pictures with one bundle, plan and engine; made by `load`.
+
+    Calls from several threads at once are allowed. As a context manager it closes its engine at the end.
+
+    Args:
+        bundle: The opened bundle.
+        setting: Plan, pooling, scale and regressors.
+        engine: The inference engine; the scorer closes it.
+        limits: Largest file and picture that are accepted.
+    """
+
+    def __init__(self, bundle: Bundle, setting: Setting, engine: Engine, limits: Limits) -> None:
+        self.bundle = bundle
+        self.setting = setting
+        self.engine = engine
+        self.limits = limits
+
+    def __call__(self, picture: Source) -> Score:
+        """Scores one picture.
+
+        Args:
+            picture: A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order.
+
+        Raises:
+            ImageError: When the picture cannot be read or must not be scored; the message says why.
+            EngineError: When inference fails.
+        """
+        start = perf_counter()
+        return self._score(self._sample(picture, start))
+
+    def stream(self, pictures: Iterable[Source], *, lookahead: int = 4) -> Iterator[Score | Failure]:
+        """Scores many pictures; the next ones are decoded while the network works.
+
+        Every picture gives exactly one result, in the order of `pictures`; one that cannot be scored gives a
+        `Failure`. Results are the same as those of single calls.
+
+        Args:
+            pictures: Sources as in a single call; read lazily.
+            lookahead: How many pictures may wait decoded, at least 1: the bound on memory.
+
+        Raises:
+            EngineError: When inference fails: no later picture could be scored either.
+        """
+        for source, sampled in map_ahead(self._sample_or_failure, pictures, lookahead):
+            if isinstance(sampled, Failure):
+                yield sampled
+                continue
+            try:
+                result: Score | Failure = self._score(sampled)
+            except ImageError as error:
+                result = self._failure(source, error)
+            yield result
+
+    def overlay(self, picture: Source, result: Score) -> npt.NDArray[np.uint8]:
+        """Draws the quality map of a result over its picture, at the scale that the network saw.
+
+        Args:
+            picture: The source that was scored.
+            result: What scoring it returned.
+
+        Returns:
+            (H, W, 3) uint8, BGR: dark blue where the picture is bad, yellow where it is excellent.
+        """
+        bgr = bring_to_scale(self._read(picture).bgr, self.setting.scale)
+        return overlay(bgr, result.quality_map, self.setting.stride)
+
+    def close(self) -> None:
+        """Releases the engine; closing twice is allowed."""
+        self.engine.close()
+
+    def __enter__(self) -> Scorer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, picture: Source) -> Picture:
+        if isinstance(picture, (str, os.PathLike)):
+            return self._decode(read_bytes(picture, self.limits), os.fspath(picture))
+        if isinstance(picture, (bytes, bytearray, memoryview)):
+            return self._decode(bytes(picture), "<bytes>")
+        return check_array(picture, limits=self.limits)
+
+    def _decode(self, data: bytes, name: str) -> Picture:
+        short_side = self.setting.scale.short_side
+        return decode_bytes(data, name=name, limits=self.limits, min_short_side=short_side)
+
+    def _sample(self, picture: Source, start: float) -> _Sampled:
+        decoded = self._read(picture)
+        decode_end = perf_counter()
+        bgr = bring_to_scale(decoded.bgr, self.setting.scale)
+        sampled = sample(bgr, self.setting.plan, self.setting.size, self.setting.stride)
+        sample_end = perf_counter()
+        return _Sampled(sampled, _path_of(picture), decoded.warnings, decode_end - start, sample_end - decode_end)
+
+    def _sample_or_failure(self, picture: Source) -> _Sampled | Failure:
+        try:
+            return self._sample(picture, perf_counter())
+        except ImageError as error:
+            return self._failure(picture, error)
+
+    def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
+        setting = self.setting
+        if setting.plan.family == "dense":
+            window = setting.size // setting.stride
+            return judge_map(features, sampled, setting.heads, setting.pooling, window, setting.stride)
+        return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
+
+    def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Returns the (D, h, w) feature map for `dense`, the (N, D) features of the crops otherwise."""
+        if self.setting.plan.family == "dense":
+            return dense_feature_map(self.engine.feature_map, images[0], self.setting.stride)
+        passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
+        return np.concatenate([self.engine.features(part) for part in passes])
+
+    def _score(self, item: _Sampled) -> Score:
+        infer_start = perf_counter()
+        features = self._infer(item.sample.images)
+        infer_end = perf_counter()
+        judgement = self._judge(item.sample, features)
+        score = clip_score(judgement.raw_score)
+        regress_end = perf_counter()
+        infer_s, regress_s = infer_end - infer_start, regress_end - infer_end
+        stages = (item.decode_s, item.sample_s, infer_s, regress_s)
+        for array in (judgement.crop_scores, judgement.quality_map):
+            array.setflags(write=False)
+        return Score(
+            score=score,
+            label=label_of(score),
+            spread=float(judgement.crop_scores.std()),
+            crop_scores=judgement.crop_scores,
+            quality_map=judgement.quality_map,
+            path=item.path,
+            timing=Timing(*(1000 * seconds for seconds in (*stages, sum(stages)))),
+            warnings=item.warnings,
+            **self._identity(),
+        )
+
+    def _failure(self, picture: Source, error: ImageError) -> Failure:
+        return Failure(error=str(error), path=_path_of(picture), **self._identity())
+
+    def _identity(self) -> _Identity:
+        return {
+            "plan": str(self.setting.plan),
+            "pool": self.setting.pooling,
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
+            "model": self.bundle.model_id,
+        }
+
+
+class _Identity(TypedDict):
+    """What every result of a scorer has in common."""
+
+    plan: str
+    pool: str
+    engine: str
+    precision: str
+    model: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Sampled:
+    """A picture on its way from decoding to the network, with the seconds that it has taken."""
+
+    sample: Sample
+    path: str | None
+    warnings: tuple[str, ...]
+    decode_s: float
+    sample_s: float
+
+
+def _path_of(picture: Source) -> str | None:
+    return os.fspath(picture) if isinstance(picture, (str, os.PathLike)) else None
