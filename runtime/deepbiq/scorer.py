@@ -264,13 +264,14 @@ class Scorer:
             path=item.path,
             timing=Timing(*(1000 * seconds for seconds in (*stages, sum(stages)))),
             warnings=item.warnings,
-            **self._identity(),
+            **self.identity(),
         )
 
     def _failure(self, picture: Source, error: ImageError) -> Failure:
-        return Failure(error=str(error), path=_path_of(picture), **self._identity())
+        return Failure(error=str(error), path=_path_of(picture), **self.identity())
 
-    def _identity(self) -> _Identity:
+    def identity(self) -> Identity:
+        """Returns what every result of this scorer has in common: plan, pooling, engine, precision, model."""
         return {
             "plan": str(self.setting.plan),
             "pool": self.setting.pooling,
@@ -280,7 +281,7 @@ class Scorer:
         }
 
 
-class _Identity(TypedDict):
+class Identity(TypedDict):
     """What every result of a scorer has in common."""
 
     plan: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from deepbiq.cli.exit_codes import BELOW_MIN_SCORE, PASS, UNREADABLE_IMAGE, USAG
 from deepbiq.cli.inputs import expand
 from deepbiq.cli.maps import MapFolder
 from deepbiq.cli.output import Format, say, writer_for
+from deepbiq.cli.progress import progress_bar
 from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS
 from deepbiq.result import Failure, Score
@@ -104,16 +105,6 @@ class _Counts:
         return BELOW_MIN_SCORE if self.below else PASS
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[], None]]:
-    """Shows a running count on a terminal when the results go elsewhere; yields what counts one picture."""
-    if sys.stdout.isatty() or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("scoring"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("scoring", total=None)
-        yield lambda: progress.advance(task)
+def _progress() -> AbstractContextManager[Callable[[], None]]:
+    # Results that appear on the terminal are progress enough, and a bar would tear them.
+    return nullcontext(lambda: None) if sys.stdout.isatty() else progress_bar("scoring", None)

@@ -1,0 +1,85 @@
+"""Accuracy of a scorer on a data set with human scores, as a whole and by subset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from deepbiq.datasets import DataSetError, RatedPicture, read_biq2021
+from deepbiq.datasets.biq2021 import SPLITS
+from deepbiq.errors import OptionError
+from deepbiq.scorer import Scorer
+
+from deepbiq_benchmarks.agreement import MIN_PICTURES, agreement
+
+DATASETS = ("biq2021",)
+
+
+def read_dataset(name: str, root: Path, split: str) -> list[RatedPicture]:
+    """Reads one split of a data set in its official layout.
+
+    Raises:
+        OptionError: When deepbiq has no reader of that name, or the data set no such split.
+        DataSetError: When the folder does not hold what the layout promises.
+    """
+    if name not in DATASETS:
+        raise OptionError(f"unknown data set {name!r}: this deepbiq reads {', '.join(DATASETS)}")
+    for known in SPLITS:
+        if split == known:
+            return read_biq2021(root, known)
+    raise OptionError(f"{name} has no split {split!r}: use {' or '.join(SPLITS)}")
+
+
+def predict(
+    scorer: Scorer, pictures: Sequence[RatedPicture], advance: Callable[[], None]
+) -> npt.NDArray[np.float64]:
+    """Scores all pictures.
+
+    Args:
+        scorer: The scorer.
+        pictures: At least one.
+        advance: Called after each picture.
+
+    Returns:
+        (n,) float64, 0..100, in the order of `pictures`.
+
+    Raises:
+        DataSetError: When a picture cannot be scored: figures on the rest would not be what they are called.
+    """
+    scores, faults = [], []
+    for result in scorer.stream([picture.path for picture in pictures]):
+        advance()
+        if result.score is None:
+            faults.append(result.error)
+        else:
+            scores.append(result.score)
+    if faults:
+        raise DataSetError(f"{len(faults)} pictures cannot be scored: {'; '.join(map(str, faults[:10]))}")
+    return np.array(scores)
+
+
+def report(
+    pictures: Sequence[RatedPicture], predicted: npt.NDArray[np.float64], identity: dict[str, Any]
+) -> dict[str, Any]:
+    """Composes the result of `deepbiq bench accuracy`.
+
+    Args:
+        pictures: What was scored.
+        predicted: (n,) score points.
+        identity: Data set, split, plan, engine and so on, copied into the result.
+
+    Returns:
+        A JSON-ready dictionary; `subsets` holds the same measures for each subset of three pictures or more.
+    """
+    mos = np.array([picture.mos for picture in pictures])
+    names = np.array([picture.subset for picture in pictures])
+    subsets = {
+        str(name): asdict(agreement(predicted[names == name], mos[names == name]))
+        for name in np.unique(names)
+        if name and (names == name).sum() >= MIN_PICTURES
+    }
+    return {**identity, **asdict(agreement(predicted, mos)), "subsets": subsets}

@@ -1,0 +1,107 @@
+"""What deepbiq adds: to one run of the network, to a process that only imports its libraries, to memory.
+
+Both sides of every ratio are measured in turn within one run, so the machine's mood hits both alike.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from deepbiq.bundle import Bundle
+from deepbiq.errors import EngineError
+from deepbiq.scorer import Scorer
+
+LIBRARIES = "import numpy, cv2, onnxruntime"
+MODULES_NOT_IMPORTED = ("cv2", "onnxruntime")
+
+
+def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, rounds: int) -> dict[str, Any]:
+    """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the same graph and picture.
+
+    Args:
+        scorer: Plan `dense`, FP32, default threads.
+        bundle: The scorer's bundle.
+        warm_up: Uncounted rounds.
+        rounds: Counted rounds; each times one call and one bare run.
+
+    Returns:
+        Medians in milliseconds and the ratio of the medians.
+    """
+    import onnxruntime as ort
+
+    graph = bundle.manifest["graphs"]["fp32"]
+    session = ort.InferenceSession(bundle.read(graph["file"]), providers=["CPUExecutionProvider"])
+    picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    feeds = {bundle.manifest["input"]["name"]: picture[None]}
+    call, bare = _alternate(
+        lambda: scorer(picture), lambda: session.run([graph["feature_map"]], feeds), warm_up=warm_up, rounds=rounds
+    )
+    return {
+        "call_ms": 1000 * call,
+        "bare_run_ms": 1000 * bare,
+        "ratio": call / bare,
+        "warm_up": warm_up,
+        "n": rounds,
+    }
+
+
+def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict[str, Any]:
+    """Times `deepbiq score PICTURE` as a whole process against one that imports the libraries and ends.
+
+    Returns:
+        Medians in milliseconds, the ratio of the medians, and the largest peak memory of a score process in MB.
+    """
+    peaks: list[float] = []
+    command = [sys.executable, "-m", "deepbiq", "score", str(picture)]
+    score, imports = _alternate(
+        lambda: peaks.append(_run(command)),
+        lambda: _run([sys.executable, "-c", LIBRARIES]),
+        warm_up=warm_up,
+        rounds=rounds,
+    )
+    return {
+        "score_process_ms": 1000 * score,
+        "imports_process_ms": 1000 * imports,
+        "ratio": score / imports,
+        "peak_memory_mb": max(peaks),
+        "warm_up": warm_up,
+        "n": rounds,
+    }
+
+
+def modules_of_import() -> list[str]:
+    """Returns which of the heavy libraries `import deepbiq` imports; the list should be empty."""
+    check = f"import deepbiq, sys; print(*[m for m in {MODULES_NOT_IMPORTED!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)  # noqa: S603
+    return done.stdout.split()
+
+
+def _alternate(
+    left: Callable[[], object], right: Callable[[], object], *, warm_up: int, rounds: int
+) -> tuple[float, float]:
+    """Runs two functions in turn; returns the median seconds of each."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(warm_up + rounds):
+        for function, taken in zip((left, right), times, strict=True):
+            start = perf_counter()
+            function()
+            taken.append(perf_counter() - start)
+    return median(times[0][warm_up:]), median(times[1][warm_up:])
+
+
+def _run(command: list[str]) -> float:
+    """Runs a process to its end; returns its peak resident memory in MB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own interpreter
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise EngineError(f"{' '.join(command)} ended with exit code {process.returncode}")
+    return usage.ru_maxrss / 1024  # Linux counts KiB

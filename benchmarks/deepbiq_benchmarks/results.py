@@ -1,0 +1,43 @@
+"""Results files: one per run, written by the command that measured, never edited by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from deepbiq import __version__
+from deepbiq.diagnosis import machine_facts
+from deepbiq.errors import OptionError
+from deepbiq.files import write_atomically
+
+
+def circumstances() -> dict[str, Any]:
+    """Says where and when a run happened: version, machine, date in UTC."""
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {"deepbiq": __version__, "machine": machine_facts(), "date": date}
+
+
+def save_result(folder: Path, parts: tuple[str, ...], result: dict[str, Any]) -> Path:
+    """Writes a result as JSON.
+
+    Args:
+        folder: Must exist.
+        parts: Words of the file name, for example task, data set, split, plan, engine, precision.
+        result: JSON-ready.
+
+    Returns:
+        The file.
+
+    Raises:
+        OptionError: When the folder is missing or not writable.
+    """
+    name = "-".join(re.sub(r"[^a-z0-9.]+", "", part.lower().replace(":", "")) for part in parts)
+    target = folder / f"{name}.json"
+    try:
+        write_atomically(target, json.dumps(result, indent=2).encode() + b"\n")
+    except OSError as error:
+        raise OptionError(f"the result cannot be written to {target}: {error.strerror}") from error
+    return target
