@@ -1,0 +1,21 @@
+"""Decoding of pictures from anywhere: nothing about a file is believed before it has been checked."""
+
+from deepbiq.imaging.arrays import check_array
+from deepbiq.imaging.decode import Picture, decode_bytes
+from deepbiq.imaging.fault import printable
+from deepbiq.imaging.files import read_bytes
+from deepbiq.imaging.formats import parse_header
+from deepbiq.imaging.header import Header
+from deepbiq.imaging.limits import MIN_SIDE, Limits
+
+__all__ = [
+    "MIN_SIDE",
+    "Header",
+    "Limits",
+    "Picture",
+    "check_array",
+    "decode_bytes",
+    "parse_header",
+    "printable",
+    "read_bytes",
+]

@@ -1,0 +1,128 @@
+"""JPEG: decoding, and the proof that no scan was cut short.
+
+A damaged byte can put an end-of-image marker into the middle of the picture data. libjpeg then fills the missing
+blocks with zeros and reports success. Whether a scan was complete is found out by asking the decoder: bytes put
+behind the data of a complete scan are never read, so the picture stays the same; a scan that was cut short swallows
+them and the picture changes. That costs a second decode, so it is done only where something is suspicious.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepbiq.imaging import opencv, pixels
+from deepbiq.imaging.fault import FaultError
+from deepbiq.imaging.header import Decoded, Header
+from deepbiq.imaging.jpeg_markers import Walk, walk
+from deepbiq.imaging.limits import Limits
+
+MAGIC = b"\xff\xd8\xff"  # SOI and the first byte of the next marker, ITU-T T.81 Table B.1
+
+#: Sample that a block of nothing but zeros decodes to: the level shift of T.81, A.3.1.
+_EMPTY_SAMPLE = 128
+#: Bytes that are entropy-coded data to any Huffman table, without the marker prefix 0xFF.
+_FILLER = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(64)).replace(b"\xff", b"\x5a")
+
+
+@dataclass(frozen=True)
+class JpegFile:
+    """A JPEG file that has been walked to its end.
+
+    Attributes:
+        data: The file.
+        found: What the walk found.
+    """
+
+    data: bytes
+    found: Walk
+
+    @property
+    def header(self) -> Header:
+        """What the file says about itself."""
+        frame = self.found.found_frame()
+        return Header(
+            "JPEG",
+            frame.width,
+            frame.height,
+            colour={1: "grey", 3: "colour", 4: "cmyk"}[len(frame.components)],
+            orientation=self.found.orientation or 1,
+        )
+
+    def decode(self, min_short_side: int | None) -> Decoded:
+        """Decode at the strongest reduction that keeps the short side long enough.
+
+        Args:
+            min_short_side: Least short side in pixels; None for full size.
+
+        Returns:
+            The pixels.
+
+        Raises:
+            FaultError: If the data is damaged or a scan was cut short.
+        """
+        header = self.header
+        divisor = reduction(min(header.width, header.height), min_short_side)
+        flags = opencv.REDUCED_COLOUR[divisor] | opencv.IGNORE_ORIENTATION
+        bgr = opencv.imdecode(memoryview(self.data)[: self.found.end], flags)
+        expected = (-(-header.height // divisor), -(-header.width // divisor), 3)
+        if bgr.shape != expected or bgr.dtype != np.uint8:
+            raise FaultError(f"the decoder returned {bgr.shape} {bgr.dtype} instead of {expected} uint8")
+        self._check_not_cut_short(bgr, flags)
+        warnings = {"grey": (pixels.GREY_WARNING,), "cmyk": (pixels.CMYK_WARNING,)}.get(header.colour, ())
+        return Decoded(bgr, warnings)
+
+    def _check_not_cut_short(self, bgr: npt.NDArray[np.uint8], flags: int) -> None:
+        ends = self._suspicious_ends(bgr)
+        if not ends:
+            return
+        parts = []
+        begin = 0
+        for end in ends:
+            parts += [self.data[begin:end], _FILLER]
+            begin = end
+        parts.append(self.data[begin : self.found.end])
+        if not np.array_equal(bgr, opencv.imdecode(b"".join(parts), flags)):
+            raise FaultError("cut short: a marker ends the picture data before its last block")
+
+    def _suspicious_ends(self, bgr: npt.NDArray[np.uint8]) -> list[int]:
+        if self.found.scans > 1:
+            return self.found.dubious_ends
+        # With a single scan the missing blocks stay empty, down to the last pixel.
+        if self.header.colour == "cmyk" or bool((bgr[-1, -1] == _EMPTY_SAMPLE).all()):
+            return [self.found.first_scan_end]
+        return []
+
+
+def parse(data: bytes, limits: Limits) -> JpegFile:
+    """Walk a JPEG file.
+
+    Args:
+        data: The file, starting with `MAGIC`.
+        limits: Upper limits.
+
+    Returns:
+        The file, ready to be decoded.
+
+    Raises:
+        FaultError: See `jpeg_markers.walk`.
+    """
+    return JpegFile(data, walk(data, limits))
+
+
+def reduction(short_side: int, min_short_side: int | None) -> int:
+    """Choose the divisor of libjpeg's scaled decoding.
+
+    Args:
+        short_side: Short side at full size, in pixels.
+        min_short_side: Least short side after decoding; None for full size.
+
+    Returns:
+        8, 4, 2 or 1: the largest whose result, ceil(short_side / divisor), is long enough.
+    """
+    if min_short_side is None:
+        return 1
+    return next((d for d in (8, 4, 2) if -(-short_side // d) >= min_short_side), 1)
