@@ -1,0 +1,37 @@
+"""`deepbiq export`: from a checkpoint to a bundle."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepbiq.cli.extras import require_extra
+from deepbiq.errors import OptionError
+
+SAMPLES = Path("samples")
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder that `deepbiq train` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle; a bundle that is there is replaced.")],
+    golden: Annotated[
+        Path, typer.Option(help="Folder of photographs that the bundle's golden pictures are cut from.")
+    ] = SAMPLES,
+    name: Annotated[str, typer.Option(help="What the bundle calls itself.")] = "efficientnet-lite0-frozen-biq2021",
+) -> None:
+    """Turn a checkpoint into a bundle that scores without PyTorch, and prove that it gives the same values."""
+    require_extra("export", "torch", "onnx", "onnxscript", "safetensors")
+    if not golden.is_dir():
+        raise OptionError(f"{golden} is not a folder: give one with photographs, by --golden")
+    from deepbiq_export.bundling import export_bundle
+    from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        export_bundle(load_pytorch_checkpoint(checkpoint), out, name=name, samples=golden)
+    except OSError as error:
+        raise OptionError(f"cannot write the bundle: {error}") from error
+    typer.echo(out)

@@ -1,0 +1,104 @@
+"""From a PyTorch checkpoint to an ONNX graph; the only file of this room that knows torch and the training room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from deepbiq_export.export_error import ExportError
+from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
+from deepbiq_export.trained_model import Reference, TrainedModel
+from deepbiq_training.backbones import EfficientNetLite0
+from deepbiq_training.backbones.conv_norm import fold_batch_norms
+from deepbiq_training.backbones.pixel_input import PixelInput
+from deepbiq_training.checkpoint import read_checkpoint
+
+OPSET = 18
+"""What the exporter writes natively; TensorRT 10 and ONNX Runtime 1.20 read it."""
+
+
+def load_pytorch_checkpoint(folder: Path) -> TrainedModel:
+    """Reads a checkpoint and exports its backbone.
+
+    Raises:
+        CheckpointError: When the folder is no intact checkpoint.
+        ExportError: When torch cannot export the network.
+    """
+    checkpoint = read_checkpoint(folder)
+    spec = checkpoint.backbone.spec
+    return TrainedModel(
+        description=checkpoint.description,
+        feature_layer=spec.feature_layer,
+        feature_size=spec.feature_size,
+        stride=spec.stride,
+        input_size=spec.input_size,
+        mean=spec.normalisation.mean,
+        std=spec.normalisation.std,
+        raw_graph=_export(_PixelGraph(checkpoint.backbone)),
+        regressors=checkpoint.regressors,
+        reference=_reference(checkpoint.backbone),
+    )
+
+
+class _PixelGraph(nn.Module):
+    """From pixels to features in as few operations as possible.
+
+    Colour order and standard deviation are folded into the first convolution, which is exact. The mean is not: the
+    convolution pads with zeros, and a padded pixel must stand for the mean.
+    """
+
+    mean: Tensor
+
+    def __init__(self, backbone: EfficientNetLite0) -> None:
+        super().__init__()
+        self.backbone = fold_batch_norms(backbone)
+        normalisation = backbone.spec.normalisation
+        std_bgr = torch.tensor(normalisation.std[::-1]).view(1, 3, 1, 1)
+        first = self.backbone.stem.conv
+        first.weight = nn.Parameter(first.weight.detach().flip(1) / std_bgr)
+        self.register_buffer("mean", torch.tensor(normalisation.mean[::-1]).view(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps (N, H, W, 3) uint8 BGR to the feature map (N, D, h, w) and its average (N, D)."""
+        # Transposed while a value is still one byte.
+        feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
+        return feature_map, self.backbone.feature_vector(feature_map)
+
+
+def _export(network: nn.Module) -> bytes:
+    """Runs torch's exporter on a network with dynamic batch, height and width."""
+    dynamic = torch.export.Dim.DYNAMIC
+    example = torch.zeros((2, 256, 320, 3), dtype=torch.uint8)
+    # The exporter is pinned to dynamo: its optimiser folds the asymmetric paddings into the convolutions, while the
+    # older one leaves five Pad nodes, each with a tail of shape arithmetic.
+    try:
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[FEATURE_MAP, FEATURES],
+            dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
+        )
+    except torch.onnx.OnnxExporterError as error:
+        raise ExportError(f"torch {torch.__version__} cannot export the network: {error}") from error
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())
+
+
+def _reference(backbone: EfficientNetLite0) -> Reference:
+    pixels = PixelInput(backbone.spec.normalisation)
+
+    @torch.inference_mode()
+    def run(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        feature_map = backbone.feature_map(pixels(torch.from_numpy(images)))
+        return feature_map.numpy(), backbone.feature_vector(feature_map).numpy()
+
+    return run

@@ -1,0 +1,84 @@
+"""Finishing an exported graph: readable names, nothing superfluous, and a check of what it consists of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import onnx
+
+from deepbiq_export.export_error import ExportError
+
+INPUT = "image"
+FEATURE_MAP = "feature_map"
+FEATURES = "features"
+SHAPES: Mapping[str, tuple[str, ...]] = {
+    INPUT: ("batch", "height", "width"),
+    FEATURE_MAP: ("batch", "", "map_height", "map_width"),
+    FEATURES: ("batch",),
+}
+"""Names of the dynamic axes; an empty one is fixed."""
+OPERATORS = frozenset({"Transpose", "Cast", "Sub", "Conv", "Clip", "Add", "ReduceMean"})
+"""What a graph written by hand would need: one that holds more was exported badly and would run slower."""
+
+
+def finish_graph(raw: bytes, properties: Mapping[str, str]) -> bytes:
+    """Cleans a graph and checks it.
+
+    Args:
+        raw: The exporter's ONNX file.
+        properties: What goes into its metadata_props.
+
+    Returns:
+        The finished ONNX file.
+
+    Raises:
+        ExportError: When it is invalid, or has other inputs, outputs or operators than expected.
+    """
+    model = onnx.load_model_from_string(raw)
+    _check_operators(model)
+    _name_axes(model)
+    _strip(model)
+    onnx.helper.set_model_props(model, dict(properties))
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"the exported graph is not valid ONNX: {error}") from error
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def operator_counts(model: onnx.ModelProto) -> Counter[str]:
+    """Counts the nodes of a graph by operator."""
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def _check_operators(model: onnx.ModelProto) -> None:
+    superfluous = {name: n for name, n in operator_counts(model).items() if name not in OPERATORS}
+    if superfluous:
+        raise ExportError(
+            f"the exported graph holds {superfluous}, expected only {', '.join(sorted(OPERATORS))}: "
+            "this version of torch or onnxscript exports differently; torch 2.14 with onnxscript 0.7 works"
+        )
+
+
+def _name_axes(model: onnx.ModelProto) -> None:
+    """Renames the exporter's s40, s62 and s73; names must be the expected ones."""
+    values = {value.name: value for value in (*model.graph.input, *model.graph.output)}
+    if values.keys() != SHAPES.keys():
+        raise ExportError(f"the exported graph has {sorted(values)}, expected {sorted(SHAPES)}")
+    for name, axes in SHAPES.items():
+        for dim, axis in zip(values[name].type.tensor_type.shape.dim, axes, strict=False):
+            if bool(axis) == dim.HasField("dim_value"):
+                raise ExportError(f"the exported graph's {name} has a fixed or dynamic axis where it must not")
+            if axis:
+                dim.dim_param = axis
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Drops the exporter's notes: stack traces with paths, and shapes that shape inference restores."""
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""

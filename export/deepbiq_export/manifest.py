@@ -1,0 +1,78 @@
+"""Composing a bundle's manifest from what the checkpoint says (schema 1, see docs/bundle.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepbiq.labels import SCORE_MAX, SCORE_MIN
+from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
+from deepbiq_export.trained_model import TrainedModel
+
+GRAPH_FILE = "features.fp32.onnx"
+_SCHEMA = 1
+_DEFAULT_PLAN = "dense"
+_DATA_SETS = {
+    "biq2021": {
+        "title": "BIQ2021: a large-scale blind image quality assessment database (Ahmed and Asif, 2022)",
+        "licence": "the pictures are not part of this bundle; the data set's own terms apply to them",
+    }
+}
+
+
+def compose_manifest(
+    model: TrainedModel, name: str, golden: Mapping[str, Mapping[str, float]]
+) -> dict[str, object]:
+    """Composes everything but the list of files, which is added when the bundle is sealed.
+
+    Args:
+        model: The trained model.
+        name: What the bundle calls itself.
+        golden: Expected scores by plan for each golden picture, by its path inside the bundle.
+    """
+    told = model.description
+    data_set = told["data_set"]
+    return {
+        "schema": _SCHEMA,
+        "name": name,
+        "description": f"Linear SVRs on frozen ImageNet features of {told['backbone']}; data: {data_set['name']}",
+        "backbone": told["backbone"],
+        "feature": {"layer": model.feature_layer, "size": model.feature_size, "stride": model.stride},
+        "input": {
+            "name": INPUT,
+            "size": model.input_size,
+            "layout": "NHWC",
+            "dtype": "uint8",
+            "colour_order": "BGR",
+            "normalisation": {"mean": list(model.mean), "std": list(model.std), "inside_graph": True},
+        },
+        "training_scale": told["training_scale"],
+        "score": {"min": SCORE_MIN, "max": SCORE_MAX, "direction": "higher is better"},
+        "graphs": {"fp32": {"file": GRAPH_FILE, "feature_map": FEATURE_MAP, "features": FEATURES}},
+        "plans": told["plans"],
+        "default": {"plan": _DEFAULT_PLAN},
+        "licence": {
+            "weights": told["weights"]["licence"],
+            "weights_source": told["weights"]["source"],
+            "weights_sha256": told["weights"]["sha256"],
+        },
+        "trained_on": {**data_set, **_DATA_SETS[data_set["name"]], "validation": told["validation"]},
+        "metrics": [_metric(data_set["name"], entry) for entry in told["metrics"]],
+        "golden": [{"file": file, "scores": dict(scores)} for file, scores in golden.items()],
+    }
+
+
+def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
+    """Words for the graph's own metadata, so that it explains itself outside the bundle."""
+    return {
+        "name": name,
+        "backbone": str(model.description["backbone"]),
+        "input": "uint8 (N, H, W, 3), BGR, sides multiples of "
+        f"{model.stride}; normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
+        "outputs": f"{FEATURE_MAP}: one cell per {model.stride} pixels; {FEATURES}: its average, for crops of "
+        f"{model.input_size} pixels a side",
+    }
+
+
+def _metric(data_set: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"dataset": data_set, "split": "validation (scene-disjoint)", **entry}

@@ -1,0 +1,68 @@
+"""Part of every export: the graph in ONNX Runtime must give what the trained network gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from deepbiq_export.export_error import ExportError
+from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
+from deepbiq_export.trained_model import Reference
+
+BATCHES = (1, 5, 25)
+SIZES_HW = ((224, 224), (512, 512), (384, 640), (256, 704))
+TOLERANCE = 1e-3
+"""Largest difference as a share of the largest value; about 1e-6 is what folding and another library cost."""
+_SEED = 20211
+
+
+def check_parity(graph: bytes, reference: Reference) -> float:
+    """Compares a graph with the trained network on several batches and picture sizes.
+
+    Args:
+        graph: The ONNX file.
+        reference: The trained network.
+
+    Returns:
+        The largest difference found, as a share of the largest value of that output.
+
+    Raises:
+        ExportError: When the graph does not run, or differs by more than `TOLERANCE`.
+    """
+    try:
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        differences = {images.shape: _difference(session, reference, images) for images in _pictures()}
+    except Exception as error:
+        # ONNX Runtime raises classes of its own that share no base but Exception.
+        raise ExportError(f"the exported graph does not run in ONNX Runtime: {error}") from error
+    shape, worst = max(differences.items(), key=lambda item: item[1])
+    if not worst <= TOLERANCE:
+        raise ExportError(f"the exported graph differs from PyTorch by {worst:.2g} (relative) on images {shape}")
+    return worst
+
+
+def _pictures() -> Iterator[npt.NDArray[np.uint8]]:
+    """Yields smooth colourful noise: crops in each batch size, and one picture of each further size."""
+    generator = np.random.default_rng(_SEED)
+    shapes = [(batch, *SIZES_HW[0]) for batch in BATCHES] + [(1, *size_hw) for size_hw in SIZES_HW[1:]]
+    for batch, height, width in shapes:
+        coarse = generator.integers(0, 256, (batch, height // 8, width // 8, 3), dtype=np.uint8)
+        yield np.stack([cv2.resize(picture, (width, height)) for picture in coarse]).astype(np.uint8)
+
+
+def _difference(
+    session: onnxruntime.InferenceSession, reference: Reference, images: npt.NDArray[np.uint8]
+) -> float:
+    found = session.run([FEATURE_MAP, FEATURES], {INPUT: images})
+    expected = reference(images)
+    for got, wanted in zip(found, expected, strict=True):
+        if got.shape != wanted.shape or got.dtype != wanted.dtype:
+            raise ExportError(f"expected {wanted.dtype} {wanted.shape}, got {got.dtype} {got.shape}")
+    return max(
+        float(np.abs(got - wanted).max() / np.abs(wanted).max())
+        for got, wanted in zip(found, expected, strict=True)
+    )

@@ -1,0 +1,43 @@
+"""What an export starts from, whatever framework trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Reference = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+"""The trained network in its own framework: images (N, H, W, 3) uint8 BGR, H and W multiples of the stride, to the
+feature map (N, D, h, w) and its average (N, D), both float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A trained model, ready to become a bundle.
+
+    Attributes:
+        description: What the checkpoint says of itself (`checkpoint.json`).
+        feature_layer: The layer whose output is the feature, in words.
+        feature_size: Length D of a feature vector.
+        stride: Pixels per cell of the feature map.
+        input_size: Side of a crop in pixels.
+        mean: Red, green, blue: subtracted from pixels.
+        std: Red, green, blue: what pixels are divided by.
+        raw_graph: The exporter's ONNX file, before `finish_graph`.
+        regressors: npz bytes by path inside the bundle.
+        reference: The network that the graph must reproduce.
+    """
+
+    description: Mapping[str, Any]
+    feature_layer: str
+    feature_size: int
+    stride: int
+    input_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    raw_graph: bytes
+    regressors: Mapping[str, bytes]
+    reference: Reference

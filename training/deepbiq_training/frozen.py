@@ -1,0 +1,189 @@
+"""Frozen training: ImageNet features as they are, linear SVRs on top. One checkpoint out.
+
+The order is scenes, split, then per plan family features and regressors. Features are cached picture by picture, so
+whatever interrupts a run, the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deepbiq.datasets import RatedPicture, read_biq2021
+from deepbiq.plans import Plan
+from deepbiq.pooling import Pooling
+from deepbiq.regression import regressors_to_npz
+from deepbiq_training.agreement import Agreement
+from deepbiq_training.backbones.efficientnet_lite0_weights import (
+    WeightsOrigin,
+    load_efficientnet_lite0,
+    packaged_weights_path,
+)
+from deepbiq_training.checkpoint import write_checkpoint
+from deepbiq_training.extraction import extract_features
+from deepbiq_training.families import FAMILIES, Family
+from deepbiq_training.feature_cache import FeatureCache
+from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
+from deepbiq_training.sampling import Features, FeatureSampler
+from deepbiq_training.scenes import SAME_SCENE, SAME_SERIES, SERIES_REACH, read_descriptors, scene_ids
+from deepbiq_training.selection import best_trial
+from deepbiq_training.split import SPLIT_RULE, draw_validation
+
+_LOG = logging.getLogger(__name__)
+_PACKAGES = ("numpy", "opencv-python-headless", "scikit-learn", "torch")
+
+
+@dataclass(frozen=True)
+class FrozenSettings:
+    """What a frozen training takes.
+
+    Attributes:
+        root: BIQ2021's folder in its official layout.
+        out: Folder of the checkpoint.
+        features: Folder of the feature caches; None puts them under `out`.
+        weights: Weights file of the backbone; None takes the package's.
+        validation_pictures: Pictures that choose the hyper-parameters, in whole scenes.
+        short_side: The training scale in pixels.
+        seed: Draws the validation part and the crops of the prediction head.
+    """
+
+    root: Path
+    out: Path
+    features: Path | None = None
+    weights: Path | None = None
+    validation_pictures: int = 1000
+    short_side: int = 512
+    seed: int = 0
+
+
+Agreements = dict[Plan, dict[Pooling, Agreement]]
+
+
+def train_frozen(settings: FrozenSettings) -> Agreements:
+    """Trains and writes the checkpoint.
+
+    Returns:
+        What each plan and pooling reached on the validation part.
+
+    Raises:
+        DataSetError: When the data set is incomplete or pictures cannot be read.
+        WeightsError: When the weights are not the backbone's.
+        OptionError: When the validation part leaves nothing to train on.
+        OSError: When the disk is full or a folder not writable.
+    """
+    backbone, origin = load_efficientnet_lite0(settings.weights or packaged_weights_path())
+    pictures = read_biq2021(settings.root, "train")
+    settings.out.mkdir(parents=True, exist_ok=True)
+    scenes = scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures])
+    validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
+    _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
+    extractor = _Extractor(FeatureSampler(backbone), origin, settings)
+    fitted = {
+        family: fit_family(_family_data(family, pictures, validation, extractor), family.trained_on, settings.seed)
+        for family in FAMILIES
+    }
+    agreements = _by_plan(fitted)
+    description = {
+        "backbone": backbone.spec.name,
+        "weights": asdict(origin),
+        "data_set": {"name": "biq2021", "split": "train", "pictures": len(pictures)},
+        "validation": _describe_split(scenes, validation, settings.seed),
+        "training_scale": {"short_side": settings.short_side},
+        "seed": settings.seed,
+        **_describe_fits(fitted, agreements),
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+    regressors = {
+        family.regressors_file: regressors_to_npz({name: head.regressor for name, head in heads.items()})
+        for family, heads in fitted.items()
+    }
+    write_checkpoint(settings.out, description, backbone, regressors)
+    return agreements
+
+
+@dataclass(frozen=True, eq=False)
+class _Extractor:
+    """Features of any pictures under any plan, by way of the cache."""
+
+    sampler: FeatureSampler
+    origin: WeightsOrigin
+    settings: FrozenSettings
+
+    def __call__(self, pictures: Sequence[RatedPicture], plan: Plan) -> list[Features]:
+        short_side = self.settings.short_side
+        root = self.settings.features or self.settings.out / "features"
+        cache = FeatureCache(root, weights_sha256=self.origin.sha256, plan=plan, short_side=short_side)
+        return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
+
+
+def _family_data(
+    family: Family, pictures: Sequence[RatedPicture], validation: npt.NDArray[np.bool_], extractor: _Extractor
+) -> FamilyData:
+    features = extractor(pictures, family.trained_on)
+    judged: list[int] = np.flatnonzero(validation).tolist()
+    evaluated: dict[Plan, Sequence[Features]] = {family.trained_on: [features[i] for i in judged]}
+    for plan in family.plans:
+        if plan != family.trained_on:
+            evaluated[plan] = extractor([pictures[i] for i in judged], plan)
+    scores = np.array([picture.mos for picture in pictures])
+    return FamilyData(features, scores, validation, evaluated)
+
+
+def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:
+    agreements: Agreements = {}
+    for heads in fitted.values():
+        for head in heads.values():
+            for (plan, pooling), found in head.agreements.items():
+                agreements.setdefault(plan, {})[pooling] = found
+    return agreements
+
+
+def best_pooling(agreements: Mapping[Pooling, Agreement]) -> Pooling:
+    """Returns the pooling with the highest SROCC on the validation part."""
+    return max(agreements, key=lambda pooling: agreements[pooling].srocc)
+
+
+def _describe_split(
+    scenes: npt.NDArray[np.int64], validation: npt.NDArray[np.bool_], seed: int
+) -> dict[str, object]:
+    return {
+        "pictures": int(validation.sum()),
+        "scenes": len(np.unique(scenes[validation])),
+        "scenes_in_all": len(np.unique(scenes)),
+        "rule": SPLIT_RULE,
+        "same_scene": {"anywhere": SAME_SCENE, "in_series": SAME_SERIES, "series_reach": SERIES_REACH},
+        "seed": seed,
+    }
+
+
+def _describe_fits(fitted: Mapping[Family, Mapping[str, FittedHead]], agreements: Agreements) -> dict[str, object]:
+    families = {
+        family.name: {
+            "trained_on": str(family.trained_on),
+            "regressors": family.regressors_file,
+            "heads": {name: _describe_head(head) for name, head in heads.items()},
+        }
+        for family, heads in fitted.items()
+    }
+    plans = {
+        plan.family: {"regressors": family.regressors_file, "pooling": best_pooling(agreements[plan])}
+        for family in fitted
+        for plan in family.plans
+    }
+    metrics = [
+        {"plan": str(plan), "pooling": pooling, **asdict(found)}
+        for plan, by_pooling in agreements.items()
+        for pooling, found in by_pooling.items()
+    ]
+    return {"families": families, "plans": plans, "metrics": metrics}
+
+
+def _describe_head(head: FittedHead) -> dict[str, object]:
+    trials = [{**asdict(trial.chosen), "srocc": trial.srocc} for trial in head.trials]
+    return {**asdict(best_trial(head.trials).chosen), "trials": trials}

@@ -1,0 +1,43 @@
+"""Showing how far a long loop is: a bar on a terminal, a log line now and then elsewhere. All on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_LOG = logging.getLogger(__name__)
+_LOG_SECONDS = 30.0
+
+
+def track(items: Sequence[_Item], label: str) -> Iterator[_Item]:
+    """Iterates over items and shows the progress.
+
+    Args:
+        items: What to iterate over.
+        label: What is being done.
+    """
+    return _with_bar(items, label) if sys.stderr.isatty() else _with_log(items, label)
+
+
+def _with_bar(items: Sequence[_Item], label: str) -> Iterator[_Item]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield from progress.track(items, description=label)
+
+
+def _with_log(items: Sequence[_Item], label: str) -> Iterator[_Item]:
+    start = last = time.monotonic()
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if now - last >= _LOG_SECONDS:
+            _LOG.info("%s: %d of %d, %.0f s", label, done, len(items), now - start)
+            last = now
+        yield item
+    _LOG.info("%s: %d in %.0f s", label, len(items), time.monotonic() - start)

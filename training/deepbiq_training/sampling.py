@@ -1,0 +1,95 @@
+"""What the network sees of a picture: the runtime's own decoding, scale, crops and windows, run with torch.
+
+Features are kept as float16. They are averages of 49 cells between 0 and 6, and the rounding (at most 0.0005
+relative) moves predictions by less than 0.01 score points, while the cache shrinks to half.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from deepbiq.dense import dense_feature_map
+from deepbiq.imaging import Limits, decode_bytes
+from deepbiq.plans import Plan
+from deepbiq.sampling import sample
+from deepbiq.scale import Scale, bring_to_scale
+from deepbiq.windows import window_means
+from deepbiq_training.backbones.backbone import Backbone, BackboneSpec
+from deepbiq_training.backbones.conv_norm import fold_batch_norms
+from deepbiq_training.backbones.pixel_input import PixelInput
+
+Features = npt.NDArray[np.float16]
+"""Crops (N, D), or the windows of a dense plan (rows, columns, D)."""
+
+CROPS_PER_PASS = 5
+"""Five crops of 224 are as many pixels as one 512x512 picture: larger batches fall out of the processor's cache
+and take up to three times as long per crop."""
+
+
+def decode_at_scale(data: bytes, *, name: str, short_side: int) -> npt.NDArray[np.uint8]:
+    """Decodes a picture and brings it to the training scale as the runtime does.
+
+    Args:
+        data: The file's bytes.
+        name: What to call it in errors.
+        short_side: The training scale in pixels.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+
+    Raises:
+        ImageError: When it cannot be read.
+    """
+    picture = decode_bytes(data, name=name, limits=Limits(), min_short_side=short_side)
+    return bring_to_scale(picture.bgr, Scale(short_side))
+
+
+class FeatureSampler:
+    """Computes the features of the crops or windows that a plan takes from a picture.
+
+    Args:
+        backbone: A network with its weights; a copy with folded batch normalisation is used.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        assert isinstance(backbone, nn.Module)
+        # NHWC is the faster layout for depthwise convolutions on CPUs: about 1.7 times here.
+        folded = fold_batch_norms(backbone).to(memory_format=torch.channels_last)
+        assert isinstance(folded, Backbone)
+        self.spec: BackboneSpec = backbone.spec
+        self._backbone = folded
+        self._pixels = PixelInput(backbone.spec.normalisation)
+
+    def __call__(self, bgr: npt.NDArray[np.uint8], plan: Plan) -> Features:
+        """Samples a picture.
+
+        Args:
+            bgr: (H, W, 3) uint8, BGR, at the training scale.
+            plan: Which crops or windows.
+
+        Returns:
+            (N, D) for crops, (rows, columns, D) for the windows of `dense`, float16.
+        """
+        images = sample(bgr, plan, self.spec.input_size, self.spec.stride).images
+        return self._windows(images[0]) if plan.family == "dense" else self._crops(images)
+
+    def _crops(self, images: npt.NDArray[np.uint8]) -> Features:
+        passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
+        return np.concatenate([self._vectors(part) for part in passes]).astype(np.float16)
+
+    def _windows(self, padded: npt.NDArray[np.uint8]) -> Features:
+        cells = dense_feature_map(self._map, padded, self.spec.stride)
+        means = window_means(cells, self.spec.input_size // self.spec.stride)
+        return np.ascontiguousarray(np.moveaxis(means, 0, -1), dtype=np.float16)
+
+    @torch.inference_mode()
+    def _map(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.asarray(self._backbone.feature_map(self._pixels(torch.from_numpy(images))).numpy())
+
+    @torch.inference_mode()
+    def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        maps = self._backbone.feature_map(self._pixels(torch.from_numpy(images)))
+        return np.asarray(self._backbone.feature_vector(maps).numpy())
