@@ -46,7 +46,8 @@ def _check_type(array: object) -> npt.NDArray[Any]:
         raise FaultError(f"{type(array).__module__}.{type(array).__qualname__} is no NumPy array: {_WANTED}")
     if array.dtype != np.uint8:
         raise FaultError(f"its values are {array.dtype}{_nan_remark(array)}: {_WANTED}")
-    # A subclass may hide pixels (a mask) or change what indexing means.
+    if isinstance(array, np.ma.MaskedArray):
+        raise FaultError(f"it is a masked array, which may hide pixels: {_WANTED}")
     return array.view(np.ndarray)
 
 

@@ -58,6 +58,8 @@ _REFUSED_COMPRESSIONS = {
     52546: "JPEG XL",
 }
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples, TIFF 6.0 section 18
+#: Tiles of a picture may have so many times more pixels, in all, than a picture may have.
+_MOST_PADDING = 2
 #: ExtraSamples is missing although there is an extra sample, as in what OpenCV writes: it means alpha there.
 _UNSAID = -1
 
@@ -267,6 +269,7 @@ def parse(data: bytes, limits: Limits) -> TiffFile:
     _check_kind(first)
     page = _page(first, width, height)
     _check_page(page, first)
+    _check_segments(page, first, limits)
     header = Header(
         "TIFF",
         width,
@@ -341,7 +344,6 @@ def _check_page(page: _Page, first: Directory) -> None:
     if page.photometric == _CMYK and first.value(_INK_SET, 1) != 1:
         raise FaultError("unsupported TIFF: inks other than cyan, magenta, yellow and black")
     _check_jpeg(page)
-    _check_segments(page, first)
 
 
 def _check_jpeg(page: _Page) -> None:
@@ -357,11 +359,17 @@ def _check_jpeg(page: _Page) -> None:
         raise FaultError("unsupported TIFF: JPEG compression of anything but 8-bit grey, RGB or YCbCr")
 
 
-def _check_segments(page: _Page, first: Directory) -> None:
-    if min(page.tile) < 1 or max(page.tile) > 1 << 20:
+def _check_segments(page: _Page, first: Directory, limits: Limits) -> None:
+    if min(page.tile) < 1:
         raise FaultError(f"damaged TIFF: strips or tiles of {page.tile[0]}x{page.tile[1]} pixels")
-    _, counts = first.segments()
     planes, down, across = page.grid
+    # Tiles may stick out, but a small picture made of huge tiles is only there to use up memory.
+    if down * page.tile[1] * across * page.tile[0] > _MOST_PADDING * limits.max_pixels:
+        raise FaultError(
+            f"damaged TIFF: tiles of {page.tile[0]}x{page.tile[1]} pixels "
+            f"for a picture of {page.width}x{page.height}"
+        )
+    _, counts = first.segments()
     if len(counts) < planes * down * across:
         raise FaultError(f"damaged or cut short: {len(counts)} of {planes * down * across} strips or tiles")
     if page.compression == tiff_codecs.NONE:

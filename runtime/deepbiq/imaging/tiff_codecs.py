@@ -82,7 +82,9 @@ def _lzw(packed: bytes, expected: int) -> npt.NDArray[np.uint8]:
     source = np.frombuffer(packed + bytes(4), np.uint8)
     last_bit = 8 * len(packed)
     parts: list[npt.NDArray[np.uint8]] = []
-    bit = have = tables = 0
+    have = tables = 0
+    # The clear code that starts every strip; cutting out a whole table's codes to find it would be a waste.
+    bit = 9 if packed[0:1] == b"\x80" and packed[1:2] < b"\x80" else 0
     while have < expected:
         tables += 1
         if tables > 16 + bit // _LZW_LEAST_BITS:
@@ -125,11 +127,12 @@ def _lzw_expand(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
         raise FaultError("damaged or cut short: an LZW strip uses a code before it is defined")
     literal = entry < 0
     lengths = _lzw_lengths(entry, literal, index)
-    starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    ends = np.cumsum(lengths, dtype=np.int32)
+    starts = ends - lengths
     # Where each output byte is copied from: a byte of a literal from itself, any other from further back.
     back = np.where(literal, 0, starts - starts[np.where(literal, 0, entry)])
-    total = int(lengths.sum())
-    pointer = np.arange(total) - np.repeat(back, lengths)
+    total = int(ends[-1])
+    pointer = np.arange(total, dtype=np.int32) - np.repeat(back, lengths)
     while True:
         further = pointer[pointer]
         if np.array_equal(further, pointer):
@@ -143,10 +146,10 @@ def _lzw_expand(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
 
 def _lzw_lengths(
     entry: npt.NDArray[np.int32], literal: npt.NDArray[np.bool_], index: npt.NDArray[np.int32]
-) -> npt.NDArray[np.int64]:
+) -> npt.NDArray[np.int32]:
     """Return the length of each code's string: one more than that of the code it points to, by pointer doubling."""
     parent = np.where(literal, index, entry)
-    depth = np.where(literal, 0, 1).astype(np.int64)
+    depth = np.where(literal, 0, 1).astype(np.int32)
     while True:
         more = depth[parent]
         if not more.any():
@@ -155,15 +158,15 @@ def _lzw_lengths(
         parent = parent[parent]
 
 
-def _lzw_widths() -> npt.NDArray[np.int64]:
+def _lzw_widths() -> npt.NDArray[np.int32]:
     # Behind code number n after a clear code the table is filled up to 257 + n, and the width grows one code early.
     defined = _LZW_FIRST + np.arange(_LZW_TABLE - _LZW_FIRST + 1)
-    return 9 + (defined > 511).astype(np.int64) + (defined > 1023) + (defined > 2047)
+    return (9 + (defined > 511) + (defined > 1023) + (defined > 2047)).astype(np.int32)
 
 
 _LZW_WIDTHS = _lzw_widths()
 #: Bits from the start of a table to each of its codes.
-_LZW_BITS = np.concatenate(([0], np.cumsum(_LZW_WIDTHS)))
+_LZW_BITS = np.concatenate(([0], np.cumsum(_LZW_WIDTHS))).astype(np.int32)
 
 _CODECS: dict[int, Callable[[bytes, int], bytes | npt.NDArray[np.uint8]]] = {
     NONE: _stored,
