@@ -30,7 +30,8 @@ def accuracy(
 ) -> None:
     """Measure accuracy against human scores: PLCC, SROCC, KROCC, RMSE and MAE on the 0..100 scale.
 
-    Correlations come with 95 % bootstrap intervals over pictures and by subset; PLCC is taken without a fitted curve.
+    Correlations come with 95 % bootstrap intervals over pictures, and by subset; PLCC is taken without a fitted
+    curve.
     """
     require_extra("bench", "scipy", "matplotlib")
     from deepbiq.scorer import load

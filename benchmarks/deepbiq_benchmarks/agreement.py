@@ -78,7 +78,8 @@ def _row_correlations(left: npt.NDArray[np.float64], right: npt.NDArray[np.float
     left = left - left.mean(axis=1, keepdims=True)
     right = right - right.mean(axis=1, keepdims=True)
     scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-    return np.divide((left * right).sum(axis=1), scale, out=np.full(len(left), np.nan), where=scale > 0)
+    product = (left * right).sum(axis=1)
+    return np.asarray(np.divide(product, scale, out=np.full(len(left), np.nan), where=scale > 0))
 
 
 def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:

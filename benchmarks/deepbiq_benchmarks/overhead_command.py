@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from deepbiq.cli.info import InfoFormat
@@ -51,13 +51,21 @@ def overhead(
     if fmt is InfoFormat.JSON:
         typer.echo(json.dumps(result, indent=2))
     else:
-        typer.echo(
-            f"call / bare run          {call['call_ms']:8.2f} ms / {call['bare_run_ms']:.2f} ms = {call['ratio']:.3f} "
-            f"(at most {CALL_LIMIT})\n"
-            f"score process / imports  {process['score_process_ms']:8.1f} ms / {process['imports_process_ms']:.1f} ms = "
-            f"{process['ratio']:.2f} (at most {PROCESS_LIMIT})\n"
-            f"peak memory              {process['peak_memory_mb']:8.0f} MB (at most {MEMORY_LIMIT_MB:.0f})\n"
-            f"import deepbiq imports   {', '.join(imported) or 'neither cv2 nor onnxruntime'}"
-        )
+        typer.echo(_as_text(call, process, imported))
     if not all(passes.values()):
         raise typer.Exit(1)
+
+
+def _as_text(call: dict[str, Any], process: dict[str, Any], imported: list[str]) -> str:
+    call_ms, bare_ms = call["call_ms"], call["bare_run_ms"]
+    score_ms, imports_ms = process["score_process_ms"], process["imports_process_ms"]
+    rows = (
+        ("call / bare run", f"{call_ms:.2f} ms / {bare_ms:.2f} ms = {call['ratio']:.3f} (at most {CALL_LIMIT})"),
+        (
+            "score process / imports",
+            f"{score_ms:.0f} ms / {imports_ms:.0f} ms = {process['ratio']:.2f} (at most {PROCESS_LIMIT})",
+        ),
+        ("peak memory", f"{process['peak_memory_mb']:.0f} MB (at most {MEMORY_LIMIT_MB:.0f})"),
+        ("import deepbiq", f"imports {', '.join(imported) or 'neither cv2 nor onnxruntime'}"),
+    )
+    return "\n".join(f"{name:25}{value}" for name, value in rows)

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -156,7 +157,7 @@ def _read_from_zip(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
             return file.read(limit + 1)
     except KeyError:
         raise BundleError(f"{name} is missing from the zip") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BundleError(f"{name} cannot be unpacked ({error})") from error
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.crops import grid_positions
-from deepbiq.errors import OptionError
 from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, pool_features, pool_predictions
 from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows
 from deepbiq.regression import LinearRegressor
@@ -47,9 +46,6 @@ def judge_crops(
         heads: The plan family's regressors by head name.
         pooling: One of the seven.
         stride: Pixels per cell of the quality map.
-
-    Raises:
-        OptionError: When `concat` gets another number of crops than its regressor was trained on.
     """
     assert sampled.positions is not None
     crop_scores = heads[PREDICTION_HEAD].predict(features)
@@ -108,9 +104,5 @@ def _predict_pooled(
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
 ) -> float:
-    head = heads[head_of(pooling)]
     pooled = pool_features(features, pooling)
-    if pooled.size != head.weights.size:
-        expected = head.weights.size // features.shape[1]
-        raise OptionError(f"pooling {pooling} was trained on {expected} crops, this plan has {len(features)}")
-    return float(head.predict(pooled[None])[0])
+    return float(heads[head_of(pooling)].predict(pooled[None])[0])

@@ -108,11 +108,13 @@ def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: s
     entry = manifest["plans"][plan.family]
     pooling = parse_pooling(entry["pooling"]) if pooling is None else pooling
     heads = regressors_from_npz(bundle.read(entry["regressors"]), name=f"{bundle.path}: {entry['regressors']}")
-    missing = {PREDICTION_HEAD, head_of(pooling)} - heads.keys()
-    if missing:
-        raise BundleError(f"{bundle.path}: has no {' and no '.join(sorted(missing))} regressor for plan {plan}")
     if pooling == "concat" and plan.crops not in (None, CONCAT_CROPS):
         raise OptionError(f"pooling concat needs {CONCAT_CROPS} crops ({plan.family}:{CONCAT_CROPS}), got {plan}")
+    depth = manifest["feature"]["size"]
+    for name in {PREDICTION_HEAD, head_of(pooling)}:
+        size = depth * CONCAT_CROPS if name == "concat" and plan.family != "whole" else depth
+        if name not in heads or heads[name].weights.size != size:
+            raise BundleError(f"{bundle.path}: {entry['regressors']} has no {name} regressor of {size} features")
     return Setting(
         plan=plan,
         pooling=pooling,

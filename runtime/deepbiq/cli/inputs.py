@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
 """Which files of a folder are taken; a file that is named itself is taken whatever its name."""
@@ -26,7 +26,7 @@ def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], N
     """
     for argument in arguments:
         if argument == "-":
-            listed = read_list(sys.stdin.buffer)
+            listed = read_list(_standard_input())
             yield from _noted(listed, note, "the list on standard input is empty")
         elif os.path.isdir(argument):  # noqa: PTH112  # a str may hold bytes that Path would keep, too; no gain
             deeper = "" if recursive else " (--recursive searches its subfolders)"
@@ -49,14 +49,23 @@ def pictures_in(folder: str, *, recursive: bool) -> Iterator[str]:
                 yield os.path.join(here, name)  # noqa: PTH118  # keeps the folder as it was written
 
 
-def read_list(stream: BinaryIO) -> Iterator[str]:
-    """Reads a list of paths: one a line, or separated by NUL bytes if the first line holds one.
+def read_list(stream: io.BufferedReader) -> Iterator[str]:
+    """Reads a list of paths: one a line, or separated by NUL bytes if there is one in what comes first.
 
-    Lines are read as they come, so a program may write them while pictures are scored.
+    Lines are read as they come, so a program may write them while pictures are scored. A list with NUL bytes is
+    read to its end first.
     """
-    for line in stream:
-        entries = (line + stream.read()).split(b"\0") if b"\0" in line else [line.rstrip(b"\r\n")]
-        yield from (os.fsdecode(entry) for entry in entries if entry.strip())
+    if b"\0" in stream.peek():
+        entries: Iterable[bytes] = stream.read().split(b"\0")
+    else:
+        entries = (line.rstrip(b"\r\n") for line in stream)
+    yield from (os.fsdecode(entry) for entry in entries if entry.strip())
+
+
+def _standard_input() -> io.BufferedReader:
+    stream = sys.stdin.buffer
+    # Only a replaced standard input (a notebook, a test) is anything else.
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)
 
 
 def _noted(paths: Iterable[str], note: Callable[[str], None], message: str) -> Iterator[str]:

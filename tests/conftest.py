@@ -1,0 +1,77 @@
+"""Shared fixtures: a bundle small enough to check by hand, the sample pictures, the data set if it is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+from deepbiq.bundle import write_bundle
+from deepbiq.regression import LinearRegressor, regressors_to_npz
+
+from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
+
+ROOT = Path(__file__).parents[1]
+BIQ2021 = Path(os.environ.get("DEEPBIQ_BIQ2021", ROOT.parent / "shared" / "data" / "biq2021"))
+
+hypothesis.settings.register_profile("deterministic", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "deterministic"))
+
+
+@pytest.fixture(scope="session")
+def samples() -> list[Path]:
+    return sorted((ROOT / "samples").glob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def biq2021() -> Path:
+    if not BIQ2021.is_dir():
+        pytest.skip("BIQ2021 is not on this machine: set DEEPBIQ_BIQ2021 to its folder")
+    return BIQ2021
+
+
+def tiny_manifest() -> dict:
+    plans = {
+        family: {"regressors": f"regressors/{file}.npz", "pooling": "prediction-avg"}
+        for family, file in (("random", "many"), ("grid", "many"), ("dense", "many"), ("whole", "whole"))
+    }
+    return {
+        "schema": 1,
+        "name": "tiny",
+        "description": "mean colours, for tests",
+        "backbone": "mean_colour",
+        "feature": {"layer": "mean", "size": 3, "stride": STRIDE},
+        "input": {"name": "image", "size": SIZE, "layout": "NHWC", "dtype": "uint8", "colour_order": "BGR"},
+        "training_scale": {"short_side": 256},
+        "score": {"min": 0, "max": 100, "direction": "higher is better"},
+        "graphs": {"fp32": {"file": "features.onnx", "feature_map": "feature_map", "features": "features"}},
+        "plans": plans,
+        "default": {"plan": "dense"},
+        "licence": "Apache-2.0",
+        "trained_on": "nothing",
+        "metrics": [],
+        "golden": [],
+    }
+
+
+def tiny_files() -> dict[str, bytes]:
+    """The score of a crop is its mean blue value times 100 / 255."""
+    blue = LinearRegressor(np.array([100 / 255, 0, 0]), 0.0)
+    concat = LinearRegressor(np.tile([100 / 255 / 25, 0, 0], 25), 0.0)
+    heads = dict.fromkeys(("prediction", "feature-min", "feature-avg", "feature-max"), blue)
+    return {
+        "features.onnx": mean_colour_graph(),
+        "regressors/many.npz": regressors_to_npz({**heads, "concat": concat}),
+        "regressors/whole.npz": regressors_to_npz({**heads, "concat": blue}),
+    }
+
+
+@pytest.fixture
+def tiny_bundle(tmp_path: Path) -> Path:
+    """A bundle whose features are mean colours, so that every score has a closed form."""
+    folder = tmp_path / "tiny"
+    write_bundle(folder, tiny_manifest(), tiny_files())
+    return folder

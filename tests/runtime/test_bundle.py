@@ -1,0 +1,194 @@
+import hashlib
+import json
+import shutil
+import zipfile
+
+import pytest
+from deepbiq.bundle import default_bundle_path, open_bundle, write_bundle
+from deepbiq.errors import BundleError
+
+from tests.conftest import tiny_files, tiny_manifest
+
+
+def reseal(folder, change):
+    """Edits the manifest and seals it again, as somebody who wants to deceive would."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    text = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.json.sha256").write_text(f"{hashlib.sha256(text).hexdigest()}  manifest.json\n")
+
+
+def zipped(folder, tmp_path):
+    return shutil.make_archive(str(tmp_path / "bundle"), "zip", folder)
+
+
+def test_folder_and_zip_hold_the_same(tiny_bundle, tmp_path):
+    unpacked = open_bundle(tiny_bundle)
+    packed = open_bundle(tmp_path / zipped(tiny_bundle, tmp_path))
+    assert dict(unpacked.files) == dict(packed.files) == tiny_files()
+    assert unpacked.model_id == packed.model_id
+    assert unpacked.model_id.startswith("tiny@")
+
+
+def test_the_seal_is_in_sha256sums_format(tiny_bundle):
+    digest = hashlib.sha256((tiny_bundle / "manifest.json").read_bytes()).hexdigest()
+    assert (tiny_bundle / "manifest.json.sha256").read_text() == f"{digest}  manifest.json\n"
+
+
+@pytest.mark.parametrize("name", [*sorted(tiny_files()), "manifest.json", "manifest.json.sha256"])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_any_changed_byte_is_found(tiny_bundle, name, place):
+    data = bytearray((tiny_bundle / name).read_bytes())
+    index = {"first": 0, "middle": len(data) // 4, "last": len(data) - 1}[place]
+    if name == "manifest.json.sha256" and place == "last":
+        index = 63  # the last digit; what follows it is a name and a line end
+    data[index] ^= 1
+    (tiny_bundle / name).write_bytes(data)
+    with pytest.raises(BundleError, match=str(tiny_bundle)):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize("name", [*sorted(tiny_files()), "manifest.json", "manifest.json.sha256"])
+def test_a_missing_file_is_named(tiny_bundle, name):
+    (tiny_bundle / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize("name", sorted(tiny_files()))
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"x", lambda _: b""])
+def test_another_length_is_found(tiny_bundle, name, change):
+    (tiny_bundle / name).write_bytes(change((tiny_bundle / name).read_bytes()))
+    with pytest.raises(BundleError, match="SHA-256"):
+        open_bundle(tiny_bundle)
+
+
+def test_a_newer_schema_says_update(tiny_bundle):
+    reseal(tiny_bundle, lambda manifest: manifest.update(schema=2))
+    with pytest.raises(BundleError, match=r"schema 2, this deepbiq reads schema 1: update deepbiq"):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/hostname", "a/../../secret", "a\\..\\b", "C:x", "", "manifest.json"]
+)
+def test_paths_that_leave_the_folder_are_refused(tiny_bundle, name):
+    (tiny_bundle.parent / "secret").write_bytes(b"x")
+    entry = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    reseal(tiny_bundle, lambda manifest: manifest["files"].update({name: entry}))
+    with pytest.raises(BundleError, match="not a path inside the bundle"):
+        open_bundle(tiny_bundle)
+
+
+def test_a_link_that_leaves_the_folder_is_refused(tiny_bundle):
+    outside = tiny_bundle.parent / "outside.onnx"
+    (tiny_bundle / "features.onnx").rename(outside)
+    (tiny_bundle / "features.onnx").symlink_to(outside)
+    with pytest.raises(BundleError, match="leads out of the bundle"):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.pop("schema"),
+        lambda m: m.update(schema="1"),
+        lambda m: m.pop("files"),
+        lambda m: m.update(files={}),
+        lambda m: m.pop("name"),
+        lambda m: m["files"]["features.onnx"].pop("sha256"),
+        lambda m: m["files"]["features.onnx"].update(size=-1),
+        lambda m: m["files"]["features.onnx"].update(size=1 << 40),
+        lambda m: m["files"].update({"features.onnx": None}),
+    ],
+)
+def test_a_malformed_manifest_is_refused(tiny_bundle, change):
+    reseal(tiny_bundle, change)
+    with pytest.raises(BundleError):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
+def test_a_manifest_that_is_no_object_is_refused(tiny_bundle, text):
+    (tiny_bundle / "manifest.json").write_bytes(text)
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        open_bundle(tiny_bundle)
+
+
+def test_no_bundle_at_all(tmp_path):
+    with pytest.raises(BundleError, match="no such bundle"):
+        open_bundle(tmp_path / "missing")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(BundleError, match="neither a folder nor a readable zip"):
+        open_bundle(tmp_path / "text")
+
+
+def test_a_zip_member_larger_than_promised_is_not_unpacked_whole(tiny_bundle, tmp_path):
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(tiny_bundle.rglob("*")):
+            if file.is_file() and file.name != "features.onnx":
+                archive.write(file, file.relative_to(tiny_bundle))
+        archive.writestr("features.onnx", bytes(50_000_000))
+    with pytest.raises(BundleError, match=r"features\.onnx does not match"):
+        open_bundle(bomb)
+
+
+def test_a_damaged_zip_is_refused(tiny_bundle, tmp_path):
+    path = tmp_path / zipped(tiny_bundle, tmp_path)
+    data = bytearray((tmp_path / path).read_bytes())
+    data[len(data) // 3] ^= 0xFF
+    (tmp_path / "damaged.zip").write_bytes(data)
+    with pytest.raises(BundleError):
+        open_bundle(tmp_path / "damaged.zip")
+
+
+def test_writing_replaces_a_bundle_whole(tiny_bundle):
+    files = tiny_files()
+    del files["features.onnx"]
+    write_bundle(tiny_bundle, {**tiny_manifest(), "name": "second"}, files)
+    assert open_bundle(tiny_bundle).manifest["name"] == "second"
+    assert not (tiny_bundle / "features.onnx").exists()
+    assert [path.name for path in tiny_bundle.parent.iterdir()] == [tiny_bundle.name]
+
+
+@pytest.mark.parametrize("failing_write", range(4))
+def test_a_full_disk_leaves_the_old_bundle(tiny_bundle, monkeypatch, failing_write):
+    from deepbiq import bundle as module
+
+    real, calls = module.write_atomically, []
+
+    def full(path, data):
+        calls.append(path)
+        if len(calls) > failing_write:
+            raise OSError(28, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(module, "write_atomically", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_bundle(tiny_bundle, {**tiny_manifest(), "name": "second"}, tiny_files())
+    assert open_bundle(tiny_bundle).manifest["name"] == "tiny"
+    assert [path.name for path in tiny_bundle.parent.iterdir()] == [tiny_bundle.name]
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "holiday.jpg").write_bytes(b"precious")
+    with pytest.raises(BundleError, match="not a bundle"):
+        write_bundle(tmp_path / "photos", tiny_manifest(), tiny_files())
+    assert (tmp_path / "photos" / "holiday.jpg").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["../x", "/x"])
+def test_writing_outside_is_refused(tmp_path, name):
+    with pytest.raises(BundleError, match="not a path inside"):
+        write_bundle(tmp_path / "b", tiny_manifest(), {name: b""})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_bundle_is_intact_and_small_enough_for_the_wheel():
+    bundle = open_bundle(default_bundle_path())
+    assert sum(len(data) for data in bundle.files.values()) <= 24_000_000
+    assert {"random", "grid", "dense", "whole"} == set(bundle.manifest["plans"])
+    assert bundle.manifest["golden"]

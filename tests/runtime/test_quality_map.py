@@ -1,0 +1,42 @@
+import numpy as np
+from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows, overlay
+
+
+def test_a_cell_is_the_mean_of_the_windows_over_it():
+    scores = np.array([[10.0, 20.0, 60.0]])  # three windows of two cells on a strip of four
+    np.testing.assert_allclose(map_of_windows(scores, 2), [[10, 15, 40, 60]] * 2)
+
+
+def test_windows_agree_with_the_definition():
+    scores = np.random.default_rng(0).random((4, 6))
+    by_hand, count = np.zeros((6, 8)), np.zeros((6, 8))
+    for i, j in np.ndindex(scores.shape):
+        by_hand[i : i + 3, j : j + 3] += scores[i, j]
+        count[i : i + 3, j : j + 3] += 1
+    np.testing.assert_allclose(map_of_windows(scores, 3), by_hand / count)
+
+
+def test_crops_cover_the_cells_whose_centre_they_hold():
+    positions = np.array([[0, 0], [0, 32]])
+    drawn = map_of_crops(np.array([20.0, 80.0]), positions, 64, (64, 128), 32)
+    np.testing.assert_allclose(drawn, [[20, 50, 80, np.nan]] * 2)
+
+
+def test_partial_cells_at_the_edge_count():
+    drawn = map_of_crops(np.array([50.0]), np.array([[0, 0]]), 70, (70, 70), 32)
+    assert drawn.shape == (3, 3)
+    np.testing.assert_array_equal(drawn, 50)
+
+
+def test_maps_are_clipped_and_keep_what_is_unknown():
+    np.testing.assert_array_equal(
+        clip_map(np.array([[-3.0, 50.0, 130.0, np.nan]])), np.float32([[0, 50, 100, np.nan]])
+    )
+
+
+def test_overlay_is_brighter_where_the_picture_is_better_and_leaves_unknown_cells_alone():
+    picture = np.full((64, 100, 3), 90, np.uint8)
+    drawn = overlay(picture, np.float32([[5, 5, 95, np.nan]] * 2), 32)
+    assert drawn.shape == picture.shape
+    assert drawn[:, 64:90].mean() > drawn[:, :30].mean() + 20
+    np.testing.assert_array_equal(drawn[:, 96:], 90)
