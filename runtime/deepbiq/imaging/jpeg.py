@@ -3,7 +3,11 @@
 A damaged byte can put an end-of-image marker into the middle of the picture data. libjpeg then fills the missing
 blocks with zeros and reports success. Whether a scan was complete is found out by asking the decoder: bytes put
 behind the data of a complete scan are never read, so the picture stays the same; a scan that was cut short swallows
-them and the picture changes. That costs a second decode, so it is done only where something is suspicious.
+them and the picture changes. That costs a second decode, so it is done only where something is suspicious:
+
+- one scan: the last pixel is that of an empty block. Up to one minimum coded unit (16x16 pixels) may go unnoticed.
+- several scans: bytes that belong to nothing follow a scan or the file's end. Not noticed is a progressive file cut
+  inside its last scan and sealed with a new end-of-image marker: every block is there, less precise than it was.
 """
 
 from __future__ import annotations

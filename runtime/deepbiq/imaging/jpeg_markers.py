@@ -163,6 +163,8 @@ def _marker(data: bytes, start: int, code: int, state: Walk, limits: Limits) -> 
     """Handle any marker but SOS and EOI; return the offset behind it."""
     if _RST0 <= code <= _RST7 or code == _TEM:
         return start
+    if state.frame is not None and (code in _REFUSED_FRAMES or _SOF_BASELINE <= code <= _SOF_PROGRESSIVE):
+        raise FaultError(f"damaged JPEG: a second frame header at byte {start - 2}")
     if code in _REFUSED_FRAMES:
         raise FaultError(f"unsupported JPEG: {_REFUSED_FRAMES[code]}: save it as a baseline JPEG or as PNG")
     if _SOF_BASELINE <= code <= _SOF_PROGRESSIVE:
@@ -192,8 +194,6 @@ def _segment(data: bytes, start: int, code: int) -> bytes:
 
 
 def _frame(body: bytes, code: int, state: Walk, limits: Limits) -> Frame:
-    if state.frame is not None:
-        raise FaultError("damaged JPEG: a second frame header")
     if len(body) < 6 or len(body) != 6 + 3 * body[5]:
         raise FaultError("damaged JPEG: the frame header has a wrong length")
     depth, height, width, count = struct.unpack(">BHHB", body[:6])
