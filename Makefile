@@ -11,7 +11,7 @@ WHEEL_SOURCES := pyproject.toml README.md LICENSE NOTICE \
 		-not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 SOURCES := runtime export calibration training benchmarks tests samples
 
-.PHONY: help demo test lint types contracts pytest wheel clean
+.PHONY: help demo test lint types contracts pytest tables wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ contracts: $(VENV)/.installed ## Check the direction of imports
 
 pytest: $(VENV)/.installed ## Run all tests
 	$(BIN)/python -m pytest
+
+tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
+	$(BIN)/python -m deepbiq_benchmarks.tables
 
 wheel: dist/.built ## Build the wheel
 

@@ -19,7 +19,8 @@ def test_plans_without_a_number(family):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "densee", "DENSE", "random", "grid", "random:", "random:0", "random:-3", "random:2.5", "random:x", "grid:10001",
+    ["", "densee", "DENSE", "random", "grid", "random:", "random:0", "random:-3", "random:2.5", "random:x",
+     "grid:10001",
      "dense:4", "whole:1", "random:25 ", "random:٣", "random:25:25"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_what_was_given(text):

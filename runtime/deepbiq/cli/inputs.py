@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
 """Which files of a folder are taken; a file that is named itself is taken whatever its name."""
@@ -65,7 +66,7 @@ def read_list(stream: io.BufferedReader) -> Iterator[str]:
 def _standard_input() -> io.BufferedReader:
     stream = sys.stdin.buffer
     # Only a replaced standard input (a notebook, a test) is anything else.
-    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
 
 
 def _noted(paths: Iterable[str], note: Callable[[str], None], message: str) -> Iterator[str]:

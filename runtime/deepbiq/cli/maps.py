@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.cli.output import printable
 from deepbiq.errors import OptionError
 from deepbiq.files import write_atomically
+from deepbiq.imaging import printable
 
 
 class MapFolder:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol, TextIO
 
+from deepbiq.imaging import printable
 from deepbiq.result import Failure, Score
 
 LABEL_STYLES = {
@@ -37,12 +38,6 @@ class Format(str, Enum):
 def say(message: str) -> None:
     """Prints one line for people, on stderr; names that are no valid text show as escapes."""
     print(f"deepbiq: {printable(message)}", file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Escapes what a terminal cannot take: undecodable bytes of file names and control characters."""
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
 class Writer(Protocol):

@@ -118,7 +118,8 @@ def test_nothing_to_score_is_a_usage_error(score, tmp_path, what):
 @pytest.mark.parametrize(
     "options",
     [
-        ["--plan", "sparse"], ["--pool", "median"], ["--scale", "0.5"], ["--min-score", "101"], ["--min-score", "nan"],
+        ["--plan", "sparse"], ["--pool", "median"], ["--scale", "0.5"], ["--min-score", "101"],
+        ["--min-score", "nan"],
         ["--format", "xml"], ["--threads", "0"], ["--unknown"],
     ],
     ids=" ".join,

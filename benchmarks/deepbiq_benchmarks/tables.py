@@ -1,0 +1,127 @@
+"""The tables of README and docs, made from the results files: `make tables`.
+
+Each table stands in its document between two comment lines and is replaced as a whole, so no figure is typed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deepbiq.files import write_atomically
+
+Result = dict[str, Any]
+
+PUBLISHED = (
+    ("DeepEns, an ensemble (2022)", 0.81, 0.79),
+    ("SGL-IQA, hand-made features (2023)", 0.71, 0.71),
+    ("NASNet-Large, 89 M parameters", 0.71, 0.67),
+    ("MobileNet-V2, 3.5 M parameters", 0.66, 0.62),
+    ("BRISQUE", 0.60, 0.60),
+)
+"""PLCC and SROCC on the official split of BIQ2021 as published by its authors (Ahmed and Asif, 2022) and, for
+SGL-IQA, by Varga (Applied Sciences 12(7), 2023)."""
+_PLAN_ORDER = ("dense", "random:25", "grid:25", "whole")
+
+
+def accuracy_table(results: list[Result]) -> str:
+    """Ours beside the published figures, as Markdown."""
+    lines = [
+        "| method | pictures | PLCC | SROCC |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| **deepbiq**, plan `{r['plan']}`, {r['precision'].upper()} | {r['n']:,} | "
+            f"{_with_interval(r, 'plcc')} | {_with_interval(r, 'srocc')} |"
+            for r in _test_results(results)
+        ),
+        *(f"| {name} | 2,000 | {plcc:.2f} | {srocc:.2f} |" for name, plcc, srocc in PUBLISHED),
+    ]
+    return "\n".join([*lines, "", _circumstances(_test_results(results)[0])])
+
+
+def subset_table(results: list[Result]) -> str:
+    """Accuracy of every plan by subset, as Markdown."""
+    lines = ["| plan | pooling | pictures | n | PLCC | SROCC | KROCC | RMSE | MAE |", f"|{' --- |' * 9}"]
+    for result in _test_results(results):
+        for name, row in {"all": result, **result["subsets"]}.items():
+            lines.append(
+                f"| `{result['plan']}` | {result['pool']} | {name} | {row['n']} | {_with_interval(row, 'plcc')} | "
+                f"{_with_interval(row, 'srocc')} | {row['krocc']:.3f} | {row['rmse']:.1f} | {row['mae']:.1f} |"
+            )
+    return "\n".join([*lines, "", _circumstances(_test_results(results)[0])])
+
+
+def overhead_table(results: list[Result]) -> str:
+    """What deepbiq adds, as Markdown."""
+    (result,) = (r for r in results if "call" in r)
+    call, process = result["call"], result["process"]
+    return "\n".join(
+        [
+            "| what | measured | bound |",
+            "| --- | --- | --- |",
+            "| scorer call on a 512x512 array / bare ONNX Runtime run of the same graph | "
+            f"{call['call_ms']:.1f} ms / {call['bare_run_ms']:.1f} ms = {call['ratio']:.3f} | 1.10 |",
+            "| `deepbiq score` process / process that imports NumPy, OpenCV and ONNX Runtime | "
+            f"{process['score_process_ms']:.0f} ms / {process['imports_process_ms']:.0f} ms = "
+            f"{process['ratio']:.2f} | 2.5 |",
+            f"| peak memory of that process | {process['peak_memory_mb']:.0f} MB | 350 MB |",
+            "",
+            _circumstances(result),
+        ]
+    )
+
+
+TABLES: dict[str, Callable[[list[Result]], str]] = {
+    "accuracy table": accuracy_table,
+    "subset table": subset_table,
+    "overhead table": overhead_table,
+}
+
+
+def fill_in(text: str, results: list[Result]) -> str:
+    """Replaces every table of a document.
+
+    Args:
+        text: Markdown with `<!-- NAME: ... -->` and `<!-- end -->` around each table.
+        results: All results files, parsed.
+    """
+    pattern = re.compile(r"(<!-- ([a-z ]+): [^>]*-->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    return pattern.sub(lambda found: f"{found[1]}{TABLES[found[2]](results)}\n{found[3]}", text)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Reads every results file of a folder, in the order of their names."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def _test_results(results: list[Result]) -> list[Result]:
+    ours = [r for r in results if r.get("dataset") == "biq2021" and r.get("split") == "test" and "srocc" in r]
+    return sorted(ours, key=lambda r: _PLAN_ORDER.index(r["plan"]))
+
+
+def _with_interval(row: Result, key: str) -> str:
+    low, high = row[f"{key}_ci95"]
+    return f"{row[key]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _circumstances(result: Result) -> str:
+    return (
+        f"*{result['engine']} {result['precision'].upper()}, model {result['model']}, "
+        f"{result['machine']['processor']}, {result['date'][:10]}.*"
+    )
+
+
+def main() -> None:
+    """Fills in the tables of the project's documents."""
+    root = Path(__file__).parents[2]
+    results = read_results(root / "benchmarks" / "results")
+    for document in (root / "README.md", root / "docs" / "model-card.md", root / "benchmarks" / "README.md"):
+        text = document.read_text(encoding="utf-8")
+        write_atomically(document, fill_in(text, results).encode())
+
+
+if __name__ == "__main__":
+    main()
