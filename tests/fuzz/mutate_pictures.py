@@ -123,9 +123,9 @@ def cases(files: dict[str, Sample], count: int, seed: int) -> Iterator[Case]:
 
 def serve(connection: Connection, score: bool) -> None:
     """Handle files that arrive through a pipe until it closes; runs in the child process."""
+    handle = _scorer() if score else _decoder()
     # The decoders' own remarks on damaged data would bury everything else.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    handle = _scorer() if score else _decoder()
     connection.send(("ready", ""))
     while True:
         try:
@@ -187,7 +187,10 @@ class Child:
         other.close()
         if not self._connection.poll(_START_SECONDS):
             raise TimeoutError("the child process does not start")
-        self._connection.recv()
+        try:
+            self._connection.recv()
+        except EOFError:
+            raise SystemExit("the child process cannot start: its error is above") from None
 
     def handle(self, data: bytes) -> tuple[str, str]:
         """Return what became of a file, and a remark."""
