@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from deepbiq.cli.extras import require_extra
 from deepbiq.errors import OptionError
 
@@ -29,7 +28,9 @@ def export(
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # Only our own lines: the exporter logs every step of its optimiser.
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("deepbiq_export").setLevel(logging.INFO)
     try:
         export_bundle(load_pytorch_checkpoint(checkpoint), out, name=name, samples=golden)
     except OSError as error:

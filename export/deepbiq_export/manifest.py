@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
+
 from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
 from deepbiq_export.trained_model import TrainedModel
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 
 

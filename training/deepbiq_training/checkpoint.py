@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
+from torch import nn
+
 from deepbiq_training.backbones import EfficientNetLite0
 
 SCHEMA = 1
@@ -34,7 +34,7 @@ class Checkpoint:
     """A trained model.
 
     Attributes:
-        description: The content of `checkpoint.json`, see docs/training.md.
+        description: The content of `checkpoint.json`; `deepbiq_training.frozen` composes it.
         backbone: The network with its weights, in evaluation mode.
         regressors: The npz files' bytes by their path in the folder.
     """

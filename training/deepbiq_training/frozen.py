@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from deepbiq.datasets import RatedPicture, read_biq2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
+
 from deepbiq_training.agreement import Agreement
 from deepbiq_training.backbones.efficientnet_lite0_weights import (
     WeightsOrigin,

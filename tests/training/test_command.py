@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from deepbiq.cli.exit_codes import USAGE, exit_code_of
+from deepbiq.cli.extras import MissingExtraError
+from deepbiq.errors import OptionError
+from deepbiq_training.command import train
+from typer.testing import CliRunner
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer(add_completion=False)
+    app.command()(train)
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(app, list(arguments))
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import sys, typer; sys.modules.update(torch=None, sklearn=None, scipy=None);"
+        "from deepbiq_training.command import train; app = typer.Typer(); app.command()(train); app(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--frozen" in done.stdout
+
+
+def refused(result, error, match):
+    assert isinstance(result.exception, error)
+    assert match in str(result.exception)
+    assert exit_code_of(result.exception) == USAGE
+
+
+def test_only_frozen_training_is_offered(run, tmp_path):
+    refused(run("--root", str(tmp_path), "--out", str(tmp_path / "run")), OptionError, "add --frozen")
+
+
+def test_an_unknown_data_set_is_refused(run, tmp_path):
+    result = run("--frozen", "--dataset", "koniq", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, OptionError, "unknown data set 'koniq': use biq2021")
+
+
+def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "sklearn" else object())
+    result = run("--frozen", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, MissingExtraError, "pip install 'deepbiq[train]'")
+
+
+def test_a_place_that_cannot_be_written_is_one_line(run, miniature, tmp_path, packaged_weights):
+    (tmp_path / "file").write_text("")
+    result = run("--frozen", "--root", str(miniature), "--out", str(tmp_path / "file" / "run"))
+    refused(result, OptionError, "cannot write the checkpoint")
+
+
+def test_a_training_prints_its_folder_and_its_table(run, miniature, tmp_path, packaged_weights, monkeypatch):
+    from deepbiq_training.families import FAMILIES
+
+    monkeypatch.setattr("deepbiq_training.frozen.FAMILIES", FAMILIES[1:2])
+    out = tmp_path / "run"
+    result = run("--frozen", "--root", str(miniature), "--out", str(out), "--validation-pictures", "4")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{out}\n"
+    assert "prediction-avg" in result.stderr
