@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
 from deepbiq.errors import ImageError
 from deepbiq.imaging.fault import FaultError, printable
@@ -53,7 +52,7 @@ def read_bytes(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -
 
 def _read(path: str, limits: Limits) -> bytes:
     # Asked before opening, because opening a device may do something and opening a pipe waits for its writer.
-    _check_regular(Path(path).stat())
+    _check_regular(os.stat(path))  # noqa: PTH116 (Path would take an empty path for the current folder)
     # Asked again of what was really opened, in case somebody has put something else into its place.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor, not a path)

@@ -60,6 +60,8 @@ _REFUSED_COMPRESSIONS = {
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples, TIFF 6.0 section 18
 #: Tiles of a picture may have so many times more pixels, in all, than a picture may have.
 _MOST_PADDING = 2
+#: A strip's own size is compared with that of its page, which has been checked.
+_ANY_JPEG = Limits(max_pixels=65535 * 65535)
 #: ExtraSamples is missing although there is an extra sample, as in what OpenCV writes: it means alpha there.
 _UNSAID = -1
 
@@ -219,8 +221,9 @@ class TiffFile:
         if values is None or len(values) != 3 * count:
             raise FaultError(f"damaged TIFF: the colour map does not have 3 x {count} values")
         rgb = values.astype(np.uint16).reshape(3, count)
-        # Some writers store 8-bit values although section 5 asks for 16 bits.
-        rgb8 = pixels.to_8_bits(rgb) if (rgb > 255).any() else rgb.astype(np.uint8)
+        # Writers turn 8 bits into 16 by times 256 or 257; the upper byte is right for both. Some store 8 bits
+        # although section 5 asks for 16.
+        rgb8 = (rgb >> 8 if (rgb > 255).any() else rgb).astype(np.uint8)
         palette = np.zeros((256, 3), np.uint8)
         palette[:count] = rgb8[::-1].T
         return palette
@@ -232,8 +235,8 @@ class TiffFile:
         warnings: tuple[str, ...] = ()
         for (_, top, left, rows), packed in self._segments():
             stream = _jpeg_stream(tables, packed, is_rgb=page.photometric == _RGB)
-            file = jpeg.parse(stream, Limits(max_pixels=page.tile[0] * page.tile[1]))
-            if file.header.width != page.tile[0] or file.header.height < rows:
+            file = jpeg.parse(stream, _ANY_JPEG)
+            if file.header.width != page.tile[0] or not rows <= file.header.height <= page.tile[1]:
                 raise FaultError("damaged TIFF: a JPEG strip has another size than its page says")
             decoded = file.decode(None)
             warnings = decoded.warnings

@@ -84,7 +84,7 @@ def _lzw(packed: bytes, expected: int) -> npt.NDArray[np.uint8]:
     parts: list[npt.NDArray[np.uint8]] = []
     have = tables = 0
     # The clear code that starts every strip; cutting out a whole table's codes to find it would be a waste.
-    bit = 9 if packed[0:1] == b"\x80" and packed[1:2] < b"\x80" else 0
+    bit = 9 if len(packed) > 1 and packed[0] == 0x80 and packed[1] < 0x80 else 0
     while have < expected:
         tables += 1
         if tables > 16 + bit // _LZW_LEAST_BITS:
