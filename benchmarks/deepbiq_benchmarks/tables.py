@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
 
 Result = dict[str, Any]
@@ -74,10 +75,27 @@ def overhead_table(results: list[Result]) -> str:
     )
 
 
+def validation_table(results: list[Result]) -> str:
+    """What every plan and pooling of the default bundle reached when its hyper-parameters were chosen."""
+    (manifest,) = (r for r in results if "metrics" in r)
+    lines = ["| plan | pooling | n | PLCC | SROCC |", "| --- | --- | --- | --- | --- |"]
+    for row in manifest["metrics"]:
+        default = (
+            " (default)" if manifest["plans"][row["plan"].partition(":")[0]]["pooling"] == row["pooling"] else ""
+        )
+        lines.append(
+            f"| `{row['plan']}` | {row['pooling']}{default} | {row['n']} | {row['plcc']:.3f} | {row['srocc']:.3f} |"
+        )
+    return "\n".join(
+        [*lines, "", f"*From the manifest of {manifest['name']}; data set {manifest['metrics'][0]['dataset']}.*"]
+    )
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "accuracy table": accuracy_table,
     "subset table": subset_table,
     "overhead table": overhead_table,
+    "validation table": validation_table,
 }
 
 
@@ -93,8 +111,9 @@ def fill_in(text: str, results: list[Result]) -> str:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """Reads every results file of a folder, in the order of their names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    """Reads every results file of a folder, in the order of their names, and the default bundle's manifest."""
+    files = [*sorted(folder.glob("*.json")), default_bundle_path() / MANIFEST]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
 def _test_results(results: list[Result]) -> list[Result]:
