@@ -5,7 +5,7 @@ blocks with zeros and reports success. Whether a scan was complete is found out 
 behind the data of a complete scan are never read, so the picture stays the same; a scan that was cut short swallows
 them and the picture changes. That costs a second decode, so it is done only where something is suspicious:
 
-- one scan: the last pixel is that of an empty block. Up to one minimum coded unit (16x16 pixels) may go unnoticed.
+- one scan: its last block is empty. Up to one minimum coded unit (16x16 pixels) may go unnoticed.
 - several scans: bytes that belong to nothing follow a scan or the file's end. Not noticed is a progressive file cut
   inside its last scan and sealed with a new end-of-image marker: every block is there, less precise than it was.
 """
@@ -70,17 +70,16 @@ class JpegFile:
         """
         header = self.header
         divisor = reduction(min(header.width, header.height), min_short_side)
-        flags = opencv.REDUCED_COLOUR[divisor] | opencv.IGNORE_ORIENTATION
-        bgr = opencv.imdecode(memoryview(self.data)[: self.found.end], flags)
+        bgr = _decode(memoryview(self.data)[: self.found.end], divisor)
         expected = (-(-header.height // divisor), -(-header.width // divisor), 3)
-        if bgr.shape != expected or bgr.dtype != np.uint8:
-            raise FaultError(f"the decoder returned {bgr.shape} {bgr.dtype} instead of {expected} uint8")
-        self._check_not_cut_short(bgr, flags)
+        if bgr.shape != expected:
+            raise FaultError(f"the decoder returned an array of shape {bgr.shape} instead of {expected}")
+        self._check_not_cut_short(bgr, divisor)
         warnings = {"grey": (pixels.GREY_WARNING,), "cmyk": (pixels.CMYK_WARNING,)}.get(header.colour, ())
         return Decoded(bgr, warnings)
 
-    def _check_not_cut_short(self, bgr: npt.NDArray[np.uint8], flags: int) -> None:
-        ends = self._suspicious_ends(bgr)
+    def _check_not_cut_short(self, bgr: npt.NDArray[np.uint8], divisor: int) -> None:
+        ends = self._suspicious_ends(bgr, divisor)
         if not ends:
             return
         parts = []
@@ -89,16 +88,31 @@ class JpegFile:
             parts += [self.data[begin:end], _FILLER]
             begin = end
         parts.append(self.data[begin : self.found.end])
-        if not np.array_equal(bgr, opencv.imdecode(b"".join(parts), flags)):
+        if not np.array_equal(bgr, _decode(b"".join(parts), divisor)):
             raise FaultError("cut short: a marker ends the picture data before its last block")
 
-    def _suspicious_ends(self, bgr: npt.NDArray[np.uint8]) -> list[int]:
+    def _suspicious_ends(self, bgr: npt.NDArray[np.uint8], divisor: int) -> list[int]:
         if self.found.scans > 1:
             return self.found.dubious_ends
-        # With a single scan the missing blocks stay empty, down to the last pixel.
-        if self.header.colour == "cmyk" or bool((bgr[-1, -1] == _EMPTY_SAMPLE).all()):
+        # With a single scan the missing blocks stay empty, down to the last one.
+        if self.header.colour == "cmyk" or self._ends_empty(bgr, divisor):
             return [self.found.first_scan_end]
         return []
+
+    def _ends_empty(self, bgr: npt.NDArray[np.uint8], divisor: int) -> bool:
+        """Tell from the far corner of the last minimum coded unit whether that unit may be empty."""
+        frame = self.found.found_frame()
+        across, down = frame.most_sampled() if len(frame.components) > 1 else (1, 1)
+        visible = [
+            (side - 1) % (8 * factor // divisor) + 1
+            for side, factor in zip(bgr.shape, (down, across), strict=False)
+        ]
+        # The half away from the neighbouring units, whose colours upsampling blends into the nearest pixels.
+        corner = bgr[-((visible[0] + 1) // 2) :, -((visible[1] + 1) // 2) :]
+        if min(visible) == 1 and (across, down) != (1, 1):
+            # A single row or column has no such half. Its luma is not blended.
+            return bool((abs(_luma(corner) - _EMPTY_SAMPLE) <= 2).all())
+        return bool((corner == _EMPTY_SAMPLE).all())
 
 
 def parse(data: bytes, limits: Limits) -> JpegFile:
@@ -115,6 +129,19 @@ def parse(data: bytes, limits: Limits) -> JpegFile:
         FaultError: See `jpeg_markers.walk`.
     """
     return JpegFile(data, walk(data, limits))
+
+
+def _luma(bgr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return the Y of YCbCr, JFIF 1.02."""
+    luma: npt.NDArray[np.float64] = bgr @ np.array([0.114, 0.587, 0.299])
+    return luma
+
+
+def _decode(data: bytes | memoryview, divisor: int) -> npt.NDArray[np.uint8]:
+    bgr = opencv.imdecode(data, opencv.REDUCED_COLOUR[divisor] | opencv.IGNORE_ORIENTATION)
+    if bgr.dtype != np.uint8:
+        raise FaultError(f"the decoder returned {bgr.dtype} pixels")
+    return bgr
 
 
 def reduction(short_side: int, min_short_side: int | None) -> int:

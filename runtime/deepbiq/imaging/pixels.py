@@ -20,7 +20,7 @@ ALPHA_WARNING = f"transparent pixels were laid on mid grey ({BACKGROUND})"
 CMYK_WARNING = "CMYK ink values were converted to BGR without a colour profile"
 
 # Wide intermediates are made for so many samples at a time, to keep memory near that of the picture itself.
-_BAND_SAMPLES = 1 << 20
+_BAND_SAMPLES = 1 << 17
 
 
 def frames_warning(frames: int, what: str) -> str:
@@ -67,12 +67,11 @@ def composite(
     result = np.empty(colour.shape, np.uint8)
     for band in _bands(colour):
         weight = alpha[band][..., None].astype(np.uint16)
-        # Numerators reach 255 * 255 + 127 at most, which fits 16 bits.
         ground = (255 - weight) * np.uint16(BACKGROUND)
         if premultiplied:
-            mixed = np.minimum(colour[band] + (ground + 127) // 255, 255)
+            mixed = np.minimum(colour[band] + _by_255(ground), 255)
         else:
-            mixed = (colour[band] * weight + ground + 127) // 255
+            mixed = _by_255(colour[band] * weight + ground)
         result[band] = mixed.astype(np.uint8)
     return result
 
@@ -126,6 +125,13 @@ def orient(bgr: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8
     if flip is not None:
         bgr = np.asarray(cv2.flip(bgr, flip), np.uint8)
     return np.ascontiguousarray(bgr)
+
+
+def _by_255(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Divide by 255, rounded, without a division; exact for 0 to 255 * 255 and within 16 bits for them."""
+    raised = values + np.uint16(128)
+    quotients: npt.NDArray[np.uint16] = (raised + (raised >> np.uint16(8))) >> np.uint16(8)
+    return quotients
 
 
 def _bands(samples: npt.NDArray[Any]) -> list[slice]:

@@ -158,16 +158,18 @@ def test_a_damaged_byte_that_ends_a_progressive_scan_is_found_out(options):
         assert_refused_unless_unchanged(replaced(data, at, b"\xd9"), whole)
 
 
-def assert_refused_unless_unchanged(damaged, whole):
-    """Only a cut inside the very last unit of 16 x 16 pixels, or behind its last bit, may go unnoticed."""
+def assert_refused_unless_unchanged(damaged, whole, unit=16):
+    """Only a cut inside the very last minimum coded unit, or behind its last bit, may go unnoticed."""
     try:
         result = decode_bytes(damaged)
     except ImageError as error:
         if re.search("cut short|truncated|damaged", str(error)) is None:
             raise
         return
-    np.testing.assert_array_equal(result.bgr[:-17], whole[:-17])
-    np.testing.assert_array_equal(result.bgr[:, :-17], whole[:, :-17])
+    # Upsampling blends one more pixel.
+    rows, columns = ((length - 1) // unit * unit - 1 for length in whole.shape[:2])
+    np.testing.assert_array_equal(result.bgr[:rows], whole[:rows])
+    np.testing.assert_array_equal(result.bgr[:, :columns], whole[:, :columns])
 
 
 def test_a_progressive_file_that_ends_between_scans_is_refused():
@@ -329,3 +331,22 @@ def test_limits_apply_to_the_full_size():
 def test_other_formats_are_never_reduced():
     for kind in ("PNG", "WEBP", "BMP", "TIFF"):
         assert decode_bytes(saved(picture(200, 300), kind), min_short_side=64).bgr.shape == (200, 300, 3)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 65), (66, 79), (72, 81), (80, 95)])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"subsampling": 1}], ids=str)
+def test_a_cut_is_found_out_whatever_part_of_the_last_unit_is_visible(size, options):
+    data = saved(NOISY[: size[0], : size[1]], "JPEG", quality=90, **options)
+    whole = decode_bytes(data).bgr
+    for at in stuffed(data)[::3]:
+        assert_refused_unless_unchanged(data[:at] + b"\xd9", whole)
+
+
+def test_a_grey_jpeg_with_sampling_factors_is_cut_into_single_blocks():
+    data = saved(NOISY[..., 0], "JPEG", quality=90)
+    at = data.index(b"\xff\xc0") + 11
+    sampled = replaced(data, at, b"\x22")  # a lone component is never interleaved, whatever its factors say
+    assert decode_bytes(sampled).bgr.shape == (80, 96, 3)
+    middle = stuffed(sampled)[len(stuffed(sampled)) // 2]
+    with pytest.raises(ImageError, match="cut short"):
+        decode_bytes(sampled[:middle] + b"\xd9")
