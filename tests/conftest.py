@@ -47,7 +47,7 @@ def tiny_manifest() -> dict:
         "input": {"name": "image", "size": SIZE, "layout": "NHWC", "dtype": "uint8", "colour_order": "BGR"},
         "training_scale": {"short_side": 256},
         "score": {"min": 0, "max": 100, "direction": "higher is better"},
-        "graphs": {"fp32": {"file": "features.onnx", "feature_map": "feature_map", "features": "features"}},
+        "graphs": {"fp32": {"file": "features.onnx", "output": "features"}},
         "plans": plans,
         "default": {"plan": "dense"},
         "licence": "Apache-2.0",

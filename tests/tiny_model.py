@@ -9,26 +9,20 @@ STRIDE = 32
 
 
 def mean_colour_graph() -> bytes:
-    """uint8 NHWC BGR in, `feature_map` (N, 3, h, w) and `features` (N, 3) out, in the order B, G, R."""
+    """uint8 NHWC BGR in; `features` (N, 3, rows, columns) of every 96x96 window out, in the order B, G, R."""
     onnx = pytest.importorskip("onnx", reason="the tiny model is made with onnx: install deepbiq[export]")
     helper, tensor = onnx.helper, onnx.TensorProto
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=tensor.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node(
-            "AveragePool", ["nchw"], ["feature_map"], kernel_shape=[STRIDE, STRIDE], strides=[STRIDE, STRIDE]
-        ),
-        helper.make_node("GlobalAveragePool", ["feature_map"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["features"]),
+        helper.make_node("AveragePool", ["nchw"], ["cells"], kernel_shape=[STRIDE] * 2, strides=[STRIDE] * 2),
+        helper.make_node("AveragePool", ["cells"], ["features"], kernel_shape=[SIZE // STRIDE] * 2, strides=[1, 1]),
     ]
     graph = helper.make_graph(
         nodes,
         "mean_colour",
         [helper.make_tensor_value_info("image", tensor.UINT8, ["n", "height", "width", 3])],
-        [
-            helper.make_tensor_value_info("feature_map", tensor.FLOAT, ["n", 3, "h", "w"]),
-            helper.make_tensor_value_info("features", tensor.FLOAT, ["n", 3]),
-        ],
+        [helper.make_tensor_value_info("features", tensor.FLOAT, ["n", 3, "rows", "columns"])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)

@@ -42,7 +42,7 @@ def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, round
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     feeds = {bundle.manifest["input"]["name"]: picture[None]}
     call, bare = _alternate(
-        lambda: scorer(picture), lambda: session.run([graph["feature_map"]], feeds), warm_up=warm_up, rounds=rounds
+        lambda: scorer(picture), lambda: session.run([graph["output"]], feeds), warm_up=warm_up, rounds=rounds
     )
     return {
         "call_ms": 1000 * call,

@@ -14,7 +14,7 @@ from deepbiq_training.checkpoint import read_checkpoint
 from torch import Tensor, nn
 
 from deepbiq_export.export_error import ExportError
-from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
+from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import Reference, TrainedModel
 
 OPSET = 18
@@ -62,11 +62,11 @@ class _PixelGraph(nn.Module):
         first.weight = nn.Parameter(first.weight.detach().flip(1) / std_bgr)
         self.register_buffer("mean", torch.tensor(normalisation.mean[::-1]).view(1, 3, 1, 1))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps (N, H, W, 3) uint8 BGR to the feature map (N, D, h, w) and its average (N, D)."""
+    def forward(self, image: Tensor) -> Tensor:
+        """Maps (N, H, W, 3) uint8 BGR to the features of every window, (N, D, rows, columns)."""
         # Transposed while a value is still one byte.
         feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
-        return feature_map, self.backbone.feature_vector(feature_map)
+        return self.backbone.window_features(feature_map)
 
 
 def _export(network: nn.Module) -> bytes:
@@ -84,7 +84,7 @@ def _export(network: nn.Module) -> bytes:
             verbose=False,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[FEATURE_MAP, FEATURES],
+            output_names=[FEATURES],
             dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
         )
     except torch.onnx.OnnxExporterError as error:
@@ -97,8 +97,8 @@ def _reference(backbone: EfficientNetLite0) -> Reference:
     pixels = PixelInput(backbone.spec.normalisation)
 
     @torch.inference_mode()
-    def run(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         feature_map = backbone.feature_map(pixels(torch.from_numpy(images)))
-        return feature_map.numpy(), backbone.feature_vector(feature_map).numpy()
+        return np.asarray(backbone.window_features(feature_map).numpy())
 
     return run

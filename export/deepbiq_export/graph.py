@@ -10,15 +10,13 @@ import onnx
 from deepbiq_export.export_error import ExportError
 
 INPUT = "image"
-FEATURE_MAP = "feature_map"
 FEATURES = "features"
 SHAPES: Mapping[str, tuple[str, ...]] = {
     INPUT: ("batch", "height", "width"),
-    FEATURE_MAP: ("batch", "", "map_height", "map_width"),
-    FEATURES: ("batch",),
+    FEATURES: ("batch", "", "rows", "columns"),
 }
 """Names of the dynamic axes; an empty one is fixed."""
-OPERATORS = frozenset({"Transpose", "Cast", "Sub", "Conv", "Clip", "Add", "ReduceMean"})
+OPERATORS = frozenset({"Transpose", "Cast", "Sub", "Conv", "Clip", "Add", "AveragePool"})
 """What a graph written by hand would need: one that holds more was exported badly and would run slower."""
 
 

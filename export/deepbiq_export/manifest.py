@@ -7,7 +7,7 @@ from typing import Any
 
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 
-from deepbiq_export.graph import FEATURE_MAP, FEATURES, INPUT
+from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import TrainedModel
 
 GRAPH_FILE = "features.fp32.onnx"
@@ -49,7 +49,7 @@ def compose_manifest(
         },
         "training_scale": told["training_scale"],
         "score": {"min": SCORE_MIN, "max": SCORE_MAX, "direction": "higher is better"},
-        "graphs": {"fp32": {"file": GRAPH_FILE, "feature_map": FEATURE_MAP, "features": FEATURES}},
+        "graphs": {"fp32": {"file": GRAPH_FILE, "output": FEATURES}},
         "plans": told["plans"],
         "default": {"plan": _DEFAULT_PLAN},
         "licence": {
@@ -70,8 +70,8 @@ def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
         "backbone": str(model.description["backbone"]),
         "input": "uint8 (N, H, W, 3), BGR, sides multiples of "
         f"{model.stride}; normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
-        "outputs": f"{FEATURE_MAP}: one cell per {model.stride} pixels; {FEATURES}: its average, for crops of "
-        f"{model.input_size} pixels a side",
+        "output": f"(N, {model.feature_size}, rows, columns): the features of every window of {model.input_size} "
+        f"pixels a side, stride {model.stride}",
     }
 
 

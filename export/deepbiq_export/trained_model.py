@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Reference = Callable[[npt.NDArray[np.uint8]], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
-"""The trained network in its own framework: images (N, H, W, 3) uint8 BGR, H and W multiples of the stride, to the
-feature map (N, D, h, w) and its average (N, D), both float32."""
+Reference = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""The trained network in its own framework: images (N, H, W, 3) uint8 BGR, H and W multiples of the stride and at
+least the crop size, to the features of every crop-sized window, (N, D, rows, columns) float32."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,11 @@
-"""Dense evaluation: the feature map of a whole picture, in one pass or in tiles where one pass would not fit.
+"""Dense evaluation: the features of every crop-sized window of a picture, in one pass of the network.
+
+The feature vector of a crop is the average of its cells. The network's last node takes that average over every
+crop-sized window of the feature map (an average pooling with stride one), so many crops cost about one image.
 
 A picture is continued by reflection to a multiple of the network's stride. Up to `MAX_PASS_PIXELS` the network
-runs once. Larger pictures (only `native` scale makes them) are cut into tiles with a halo, so that memory is
-bounded whatever the picture; features near a tile's border then see `HALO_CELLS` cells of their surroundings
+runs once. Larger pictures (only a larger scale makes them) are cut into tiles with a halo, so that memory is
+bounded whatever the picture; windows near a tile's border then see `HALO_CELLS` cells of their surroundings
 instead of the network's whole receptive field.
 """
 
@@ -18,11 +21,12 @@ from deepbiq.crops import pad_to_size
 
 MAX_PASS_PIXELS = 1_638_400
 """1280 x 1280: about 250 MB of activations in EfficientNet-Lite0."""
-TILE_CELLS = 32
+TILE_WINDOWS = 26
+"""Most window positions of a tile along an axis: with the window's own size and the halo, 40 cells, 1280 pixels."""
 HALO_CELLS = 4
 
-FeatureMapOf = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-"""From images (N, H, W, 3) uint8 BGR to feature maps (N, D, H / stride, W / stride) float32."""
+FeaturesOf = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""The network: from images (N, H, W, 3) uint8 BGR to window features (N, D, rows, columns) float32."""
 
 
 def pad_to_stride(bgr: npt.NDArray[np.uint8], size: int, stride: int) -> npt.NDArray[np.uint8]:
@@ -40,46 +44,51 @@ def pad_to_stride(bgr: npt.NDArray[np.uint8], size: int, stride: int) -> npt.NDA
     return pad_to_size(bgr, height, width)
 
 
-def dense_feature_map(
-    feature_map_of: FeatureMapOf, padded: npt.NDArray[np.uint8], stride: int
+def dense_features(
+    features_of: FeaturesOf, padded: npt.NDArray[np.uint8], size: int, stride: int
 ) -> npt.NDArray[np.float32]:
-    """Computes the feature map of a picture of any size in bounded memory.
+    """Computes the features of every window of a picture of any size in bounded memory.
 
     Args:
-        feature_map_of: The network.
-        padded: (H, W, 3) uint8, BGR, sides multiples of the stride.
+        features_of: The network.
+        padded: (H, W, 3) uint8, BGR, sides multiples of the stride and at least `size`.
+        size: Side of a window in pixels.
         stride: Pixels per cell.
 
     Returns:
-        (D, H / stride, W / stride) float32.
+        (D, rows, columns) float32: the window of row i and column j starts at pixel (i, j) times the stride.
     """
     height, width = padded.shape[:2]
     if height * width <= MAX_PASS_PIXELS:
-        whole: npt.NDArray[np.float32] = feature_map_of(padded[None])[0]
+        whole: npt.NDArray[np.float32] = features_of(padded[None])[0]
         return whole
-    cells: npt.NDArray[np.float32] | None = None
-    for rows, with_halo_y in _tiles(height // stride):
-        for columns, with_halo_x in _tiles(width // stride):
-            pixels = padded[_pixels(with_halo_y, stride), _pixels(with_halo_x, stride)]
-            tile = feature_map_of(np.ascontiguousarray(pixels)[None])[0]
-            if cells is None:
-                cells = np.empty((len(tile), height // stride, width // stride), dtype=np.float32)
-            cells[:, rows, columns] = tile[:, _inside(rows, with_halo_y), _inside(columns, with_halo_x)]
-    assert cells is not None
-    return cells
+    window = size // stride
+    windows_yx = (height // stride - window + 1, width // stride - window + 1)
+    features: npt.NDArray[np.float32] | None = None
+    for rows, cells_y, inside_y in _tiles(windows_yx[0], window):
+        for columns, cells_x, inside_x in _tiles(windows_yx[1], window):
+            pixels = padded[_pixels(cells_y, stride), _pixels(cells_x, stride)]
+            tile = features_of(np.ascontiguousarray(pixels)[None])[0]
+            if features is None:
+                features = np.empty((len(tile), *windows_yx), dtype=np.float32)
+            features[:, rows, columns] = tile[:, inside_y, inside_x]
+    assert features is not None
+    return features
 
 
-def _tiles(cells: int) -> Iterator[tuple[slice, slice]]:
-    """Cuts an axis of cells into near-equal tiles: each one's own cells, and the same with the halo."""
-    count = -(-cells // TILE_CELLS)
-    borders = [cells * i // count for i in range(count + 1)]
-    for start, stop in pairwise(borders):
-        yield slice(start, stop), slice(max(start - HALO_CELLS, 0), min(stop + HALO_CELLS, cells))
+def _tiles(windows: int, window: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cuts an axis of window positions into near-equal tiles.
+
+    Yields:
+        The tile's windows, the cells that it runs on, and its windows among those that come out.
+    """
+    count = -(-windows // TILE_WINDOWS)
+    last_cell = windows + window - 1
+    for start, stop in pairwise(windows * i // count for i in range(count + 1)):
+        first = max(start - HALO_CELLS, 0)
+        cells = slice(first, min(stop + window - 1 + HALO_CELLS, last_cell))
+        yield slice(start, stop), cells, slice(start - first, stop - first)
 
 
 def _pixels(cells: slice, stride: int) -> slice:
     return slice(cells.start * stride, cells.stop * stride)
-
-
-def _inside(own: slice, with_halo: slice) -> slice:
-    return slice(own.start - with_halo.start, own.stop - with_halo.start)

@@ -13,7 +13,6 @@ from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, poo
 from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows
 from deepbiq.regression import LinearRegressor
 from deepbiq.sampling import Sample
-from deepbiq.windows import window_means
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,50 +56,49 @@ def judge_crops(
     return Judgement(raw_score, crop_scores, clip_map(quality_map))
 
 
-def judge_map(
-    feature_map: npt.NDArray[np.float32],
+def judge_windows(
+    features: npt.NDArray[np.float32],
     sampled: Sample,
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
     window: int,
     stride: int,
 ) -> Judgement:
-    """Judges a picture by every window of its feature map.
-
-    The regressor is affine, so for the prediction poolings it is applied to the cells once and windows are
-    averaged afterwards; only the feature poolings need the features of every window.
+    """Judges a picture by all its windows.
 
     Args:
-        feature_map: (D, h, w) float32 of the padded picture.
+        features: (D, rows, columns) float32, of the padded picture.
         sampled: The picture's size before padding.
         heads: The dense family's regressors by head name.
         pooling: One of the seven.
-        window: Side of a crop in cells.
+        window: Side of a window in cells.
         stride: Pixels per cell.
     """
-    window_scores = window_means(heads[PREDICTION_HEAD].predict_cells(feature_map), window)
+    depth, rows, columns = features.shape
+    vectors = features.reshape(depth, -1).T
+    scores = heads[PREDICTION_HEAD].predict(vectors)
     if pooling.startswith("prediction-"):
-        raw_score = pool_predictions(window_scores.ravel(), pooling)
+        raw_score = pool_predictions(scores, pooling)
     else:
-        raw_score = _predict_pooled(_window_features(feature_map, window, pooling), heads, pooling)
-    rows, columns = (-(-side // stride) for side in sampled.picture_hw)
-    quality_map = map_of_windows(window_scores, window)[:rows, :columns]
-    return Judgement(raw_score, window_scores.ravel(), clip_map(quality_map))
+        chosen = vectors[concat_windows(rows, columns)] if pooling == "concat" else vectors
+        raw_score = _predict_pooled(chosen, heads, pooling)
+    height, width = (-(-side // stride) for side in sampled.picture_hw)
+    quality_map = map_of_windows(scores.reshape(rows, columns), window)[:height, :width]
+    return Judgement(raw_score, scores, clip_map(quality_map))
 
 
-def _window_features(
-    feature_map: npt.NDArray[np.float32], window: int, pooling: Pooling
-) -> npt.NDArray[np.float64]:
-    """Returns (N, D): all windows, or for `concat` the 25 that are spread most evenly over them."""
-    means = window_means(feature_map, window)
-    if pooling == "concat":
-        rows, columns = grid_positions(CONCAT_CROPS, (means.shape[1] - 1, means.shape[2] - 1)).T
-        means = means[:, rows, columns]
-    return np.ascontiguousarray(means.reshape(len(means), -1).T)
+def concat_windows(rows: int, columns: int) -> npt.NDArray[np.int64]:
+    """Chooses the 25 windows that `concat` takes of a dense map: spread most evenly over it.
+
+    Returns:
+        (25,) int64, indices into the windows row by row.
+    """
+    places = grid_positions(CONCAT_CROPS, (rows - 1, columns - 1))
+    return places[:, 0] * columns + places[:, 1]
 
 
 def _predict_pooled(
-    features: npt.NDArray[np.float32] | npt.NDArray[np.float64],
+    features: npt.NDArray[np.float32],
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
 ) -> float:

@@ -45,21 +45,6 @@ class LinearRegressor:
             raise ValueError(f"the regressor takes {self.weights.size} features, got {features.shape[-1]}")
         return np.asarray(features @ self.weights + self.bias, dtype=np.float64)
 
-    def predict_cells(self, feature_map: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Predicts from each cell of a feature map as if it were a feature vector, not clipped.
-
-        The regressor is affine and a window's features are the average of its cells, so the average of these
-        values over a window is exactly the prediction of that window.
-
-        Args:
-            feature_map: (D, h, w) float32.
-
-        Returns:
-            (h, w) float64, in score points.
-        """
-        depth, height, width = feature_map.shape
-        return (self.weights @ feature_map.reshape(depth, -1) + self.bias).reshape(height, width)
-
 
 def regressors_to_npz(heads: Mapping[str, LinearRegressor]) -> bytes:
     """Packs named regressors into the bytes of an npz file: `NAME.weights` and `NAME.bias` for each.

@@ -44,13 +44,11 @@ def test_swapped_colours_are_refused(graph, model):
 
 
 def test_another_shape_is_refused(graph, model):
-    refused(graph, lambda images: tuple(array[..., :-1] for array in model.reference(images)), "expected float32")
+    refused(graph, lambda images: model.reference(images)[:, :-1], "expected float32")
 
 
 def test_nan_is_refused(graph, model):
-    refused(
-        graph, lambda images: tuple(array * np.nan for array in model.reference(images)), "differs from PyTorch"
-    )
+    refused(graph, lambda images: model.reference(images) * np.nan, "differs from PyTorch")
 
 
 def test_a_graph_that_does_not_load_is_refused(graph, model):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from deepbiq import dense
-from deepbiq.dense import dense_feature_map, pad_to_stride
+from deepbiq.dense import dense_features, pad_to_stride
 
 
 @pytest.mark.parametrize(
@@ -15,30 +15,46 @@ def test_padding_to_whole_cells_and_one_window(size, padded):
     np.testing.assert_array_equal(out[: size[0], : size[1]], picture)
 
 
-def cell_means(images):
+def window_means(images):
+    """Mean colours of every 224x224 window, stride 32."""
     n, height, width, depth = images.shape
-    means = images.reshape(n, height // 32, 32, width // 32, 32, depth).mean(axis=(2, 4), dtype=np.float32)
-    return means.transpose(0, 3, 1, 2)
+    cells = images.reshape(n, height // 32, 32, width // 32, 32, depth).mean(axis=(2, 4), dtype=np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(cells, (7, 7), axis=(1, 2))
+    return windows.mean(axis=(-2, -1), dtype=np.float32).transpose(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("cells", [(33, 100), (70, 31), (65, 65)])
+@pytest.mark.parametrize("cells", [(7, 100), (33, 100), (70, 31), (65, 65)])
 def test_tiles_join_without_a_seam(monkeypatch, cells):
     picture = np.random.default_rng(0).integers(0, 256, (cells[0] * 32, cells[1] * 32, 3), dtype=np.uint8)
-    expected = cell_means(picture[None])[0]
+    expected = window_means(picture[None])[0]
     seen = []
 
     def network(images):
         seen.append(images.shape[1] * images.shape[2])
-        return cell_means(images)
+        return window_means(images)
 
     monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
-    np.testing.assert_array_equal(dense_feature_map(network, picture, 32), expected)
+    np.testing.assert_array_equal(dense_features(network, picture, 224, 32), expected)
     assert len(seen) > 1
     assert max(seen) <= 1280 * 1280
+
+
+def test_windows_see_their_surroundings_across_a_tile_border(monkeypatch):
+    """A network that looks two cells beyond its window gives the same in tiles as in one pass."""
+    picture = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), dtype=np.uint8)
+
+    def network(images):
+        padded = np.pad(images, ((0, 0), (64, 64), (64, 64), (0, 0)))
+        height, width = images.shape[1] // 32 - 6, images.shape[2] // 32 - 6
+        return sum(window_means(padded)[:, :, y : y + height, x : x + width] for y in range(5) for x in range(5))
+
+    expected = network(picture[None])[0]
+    monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
+    np.testing.assert_allclose(dense_features(network, picture, 224, 32), expected, rtol=1e-6)
 
 
 def test_a_picture_that_fits_is_one_pass():
     passes = []
     picture = np.zeros((512, 640, 3), np.uint8)
-    dense_feature_map(lambda images: passes.append(images.shape) or cell_means(images), picture, 32)
+    dense_features(lambda images: passes.append(images.shape) or window_means(images), picture, 224, 32)
     assert passes == [(1, 512, 640, 3)]

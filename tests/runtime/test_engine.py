@@ -6,19 +6,18 @@ from deepbiq.errors import EngineError
 from tests.tiny_model import mean_colour_graph
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
-NAMES = {"input_name": "image", "feature_map_name": "feature_map", "features_name": "features"}
+NAMES = {"input_name": "image", "output_name": "features"}
 
 
 def engine_of(model, **names):
     return OnnxRuntimeEngine(model, precision="fp32", threads=1, **{**NAMES, **names})
 
 
-def test_both_outputs():
+def test_features_are_averages_over_windows():
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
-    engine = engine_of(mean_colour_graph())
-    cells = images.reshape(2, 3, 32, 4, 32, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(engine.feature_map(images), cells, rtol=1e-5)
-    np.testing.assert_allclose(engine.features(images), cells.mean(axis=(2, 3)), rtol=1e-5)
+    features = engine_of(mean_colour_graph()).features(images)
+    windows = np.stack([images[:, :, :96], images[:, :, 32:]], axis=1)  # (N, columns, 96, 96, 3)
+    np.testing.assert_allclose(features, windows.mean(axis=(2, 3)).transpose(0, 2, 1)[:, :, None], rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", [b"", b"nonsense", mean_colour_graph()[:-40]])
@@ -42,7 +41,7 @@ def test_a_wrong_shape_is_an_engine_error():
 def test_features_that_are_no_numbers_never_become_a_score(poison):
     model = onnx.load_from_string(mean_colour_graph())
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(poison, np.float32), "poison"))
-    model.graph.node[2].output[0] = "clean"
-    model.graph.node.insert(3, onnx.helper.make_node("Add", ["clean", "poison"], ["feature_map"]))
+    model.graph.node[-1].output[0] = "clean"
+    model.graph.node.append(onnx.helper.make_node("Add", ["clean", "poison"], ["features"]))
     with pytest.raises(EngineError, match="NaN or infinite"):
-        engine_of(model.SerializeToString()).feature_map(np.zeros((1, 96, 96, 3), np.uint8))
+        engine_of(model.SerializeToString()).features(np.zeros((1, 96, 96, 3), np.uint8))

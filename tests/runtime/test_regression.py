@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from deepbiq.errors import BundleError
 from deepbiq.regression import LinearRegressor, regressors_from_npz, regressors_to_npz
-from deepbiq.windows import window_means
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,16 +17,6 @@ def test_prediction_is_affine(weights, bias, a, b, share):
     mixed, first, second = head.predict(np.array([share * a + (1 - share) * b, a, b]))
     assert mixed == pytest.approx(share * first + (1 - share) * second, abs=1e-6)
     assert first == pytest.approx(sum(w * x for w, x in zip(weights, a, strict=True)) + bias, abs=1e-6)
-
-
-def test_windows_of_cell_predictions_are_predictions_of_window_features():
-    rng = np.random.default_rng(0)
-    head = LinearRegressor(rng.normal(size=20), 3.0)
-    feature_map = rng.random((20, 9, 11), dtype=np.float32)
-    features = window_means(feature_map, 7).reshape(20, -1).T
-    np.testing.assert_allclose(
-        window_means(head.predict_cells(feature_map), 7).ravel(), head.predict(features), atol=1e-5
-    )
 
 
 def test_another_number_of_features_is_refused():

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from deepbiq.crops import grid_positions
-from deepbiq.pooling import CONCAT_CROPS, POOLINGS, Pooling, head_of, pool_features, pool_predictions
+from deepbiq.judging import concat_windows
+from deepbiq.pooling import POOLINGS, Pooling, head_of, pool_features, pool_predictions
 from deepbiq.regression import LinearRegressor
 
 from deepbiq_training.sampling import Features
@@ -30,8 +30,7 @@ def concatenated_crops(features: Features) -> npt.NDArray[np.float32]:
     """Returns (N, D): the crops, or of windows the 25 that the runtime concatenates."""
     if features.ndim == 2:
         return crops_of(features)
-    rows, columns = grid_positions(CONCAT_CROPS, (features.shape[0] - 1, features.shape[1] - 1)).T
-    return np.asarray(features[rows, columns], dtype=np.float32)
+    return crops_of(features)[concat_windows(*features.shape[:2])]
 
 
 def pooled_rows(features: Sequence[Features], pooling: Pooling) -> npt.NDArray[np.float32]:

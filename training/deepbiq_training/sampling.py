@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from deepbiq.dense import dense_feature_map
+from deepbiq.dense import dense_features
 from deepbiq.imaging import Limits, decode_bytes
 from deepbiq.plans import Plan
 from deepbiq.sampling import sample
 from deepbiq.scale import Scale, bring_to_scale
-from deepbiq.windows import window_means
 from torch import nn
 
 from deepbiq_training.backbones.backbone import Backbone, BackboneSpec
@@ -78,18 +77,13 @@ class FeatureSampler:
 
     def _crops(self, images: npt.NDArray[np.uint8]) -> Features:
         passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
-        return np.concatenate([self._vectors(part) for part in passes]).astype(np.float16)
+        return np.concatenate([self._features(part)[:, :, 0, 0] for part in passes]).astype(np.float16)
 
     def _windows(self, padded: npt.NDArray[np.uint8]) -> Features:
-        cells = dense_feature_map(self._map, padded, self.spec.stride)
-        means = window_means(cells, self.spec.input_size // self.spec.stride)
-        return np.ascontiguousarray(np.moveaxis(means, 0, -1), dtype=np.float16)
+        features = dense_features(self._features, padded, self.spec.input_size, self.spec.stride)
+        return np.ascontiguousarray(np.moveaxis(features, 0, -1), dtype=np.float16)
 
     @torch.inference_mode()
-    def _map(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return np.asarray(self._backbone.feature_map(self._pixels(torch.from_numpy(images))).numpy())
-
-    @torch.inference_mode()
-    def _vectors(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        maps = self._backbone.feature_map(self._pixels(torch.from_numpy(images)))
-        return np.asarray(self._backbone.feature_vector(maps).numpy())
+    def _features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        feature_map = self._backbone.feature_map(self._pixels(torch.from_numpy(images)))
+        return np.asarray(self._backbone.window_features(feature_map).numpy())

@@ -16,6 +16,8 @@ from deepbiq.cli.inputs import expand
 from deepbiq.cli.maps import MapFolder
 from deepbiq.cli.output import Format, say, writer_for
 from deepbiq.cli.progress import progress_bar
+from deepbiq.errors import OptionError
+from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS
 from deepbiq.result import Failure, Score
@@ -34,7 +36,7 @@ def score(
     scale: Annotated[str, typer.Option(help=SCALE_HELP)] = "auto",
     min_score: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="End with exit code 1 if a picture scores below this."),
+        typer.Option(help="0..100: end with exit code 1 if a picture scores below this."),
     ] = None,
     map_folder: Annotated[
         Path | None,
@@ -61,6 +63,8 @@ def score(
     """
     from deepbiq.scorer import load
 
+    if min_score is not None and not SCORE_MIN <= min_score <= SCORE_MAX:
+        raise OptionError(f"--min-score is a score, 0..100, got {min_score}")
     counts = _Counts(min_score)
     maps = None if map_folder is None else MapFolder(map_folder)
     with load(

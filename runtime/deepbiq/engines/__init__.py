@@ -40,7 +40,6 @@ def create_engine(bundle: Bundle, *, engine: str, precision: str, threads: int |
         bundle.read(graph["file"]),
         precision=precision,
         input_name=bundle.manifest["input"]["name"],
-        feature_map_name=graph["feature_map"],
-        features_name=graph["features"],
+        output_name=graph["output"],
         threads=threads,
     )

@@ -17,8 +17,7 @@ class OnnxRuntimeEngine:
         model: The ONNX file's bytes.
         precision: What the graph computes in, for the results.
         input_name: The uint8 NHWC BGR input.
-        feature_map_name: The (N, D, h, w) output.
-        features_name: The (N, D) output.
+        output_name: The (N, D, rows, columns) output.
         threads: Threads of one inference, at least 1; None takes ONNX Runtime's choice, one per physical core.
 
     Raises:
@@ -33,8 +32,7 @@ class OnnxRuntimeEngine:
         *,
         precision: str,
         input_name: str,
-        feature_map_name: str,
-        features_name: str,
+        output_name: str,
         threads: int | None,
     ) -> None:
         import onnxruntime as ort
@@ -42,11 +40,7 @@ class OnnxRuntimeEngine:
         self.precision = precision
         self.version: str = ort.__version__
         self._input_name = input_name
-        self._feature_map_name = feature_map_name
-        self._features_name = features_name
-        # Without this option every node would run, also those that only the other output needs.
-        self._run_options = ort.RunOptions()
-        self._run_options.only_execute_path_to_fetches = True
+        self._output_name = output_name
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 4
@@ -59,26 +53,18 @@ class OnnxRuntimeEngine:
 
     def _check_names(self, session: Any) -> None:
         inputs = [(item.name, item.type) for item in session.get_inputs()]
-        outputs = {item.name for item in session.get_outputs()}
+        outputs = [(item.name, item.type) for item in session.get_outputs()]
         if inputs != [(self._input_name, "tensor(uint8)")]:
             raise EngineError(f"the graph's inputs are {inputs}, expected one uint8 named {self._input_name}")
-        missing = {self._feature_map_name, self._features_name} - outputs
-        if missing:
-            raise EngineError(f"the graph lacks the outputs {sorted(missing)}, it has {sorted(outputs)}")
-
-    def feature_map(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes (N, D, h, w) feature maps; see `Engine`."""
-        return self._run(self._feature_map_name, images)
+        if outputs != [(self._output_name, "tensor(float)")]:
+            raise EngineError(f"the graph's outputs are {outputs}, expected one float named {self._output_name}")
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes (N, D) feature vectors; see `Engine`."""
-        return self._run(self._features_name, images)
-
-    def _run(self, output: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes (N, D, rows, columns) window features; see `Engine`."""
         if self._session is None:
             raise EngineError("the engine was closed")
         try:
-            (result,) = self._session.run([output], {self._input_name: images}, self._run_options)
+            (result,) = self._session.run([self._output_name], {self._input_name: images})
         except Exception as error:  # as above: no common base class
             raise EngineError(f"ONNX Runtime failed on input {images.shape}: {error}") from error
         features: npt.NDArray[np.float32] = result

@@ -21,30 +21,19 @@ class Engine(Protocol):
     precision: str
     version: str
 
-    def feature_map(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes feature maps.
+    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the features of every crop-sized window.
 
         Args:
-            images: (N, H, W, 3) uint8, BGR, contiguous, H and W multiples of the backbone's stride.
+            images: (N, H, W, 3) uint8, BGR, contiguous, H and W multiples of the backbone's stride and at least the
+                bundle's input size.
 
         Returns:
-            (N, D, H / stride, W / stride) float32, a fresh array that belongs to the caller.
+            (N, D, rows, columns) float32, one row and column for pictures of exactly the input size; a fresh array
+            that belongs to the caller.
 
         Raises:
             EngineError: When the engine fails or returns NaN or infinite numbers.
-        """
-
-    def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes one feature vector per crop.
-
-        Args:
-            images: (N, S, S, 3) uint8, BGR, contiguous, S the bundle's input size.
-
-        Returns:
-            (N, D) float32, a fresh array that belongs to the caller.
-
-        Raises:
-            EngineError: As above.
         """
 
     def close(self) -> None:

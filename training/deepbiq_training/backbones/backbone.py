@@ -57,5 +57,8 @@ class Backbone(Protocol):
     def feature_vector(self, feature_map: Tensor) -> Tensor:
         """Joins the cells of a crop's feature map: (N, D, h, w) to (N, D)."""
 
+    def window_features(self, feature_map: Tensor) -> Tensor:
+        """Joins the cells of every crop-sized window, stride one: (N, D, h, w) to (N, D, rows, columns)."""
+
     def class_scores(self, features: Tensor) -> Tensor:
         """Classifies feature vectors: (N, D) to (N, classes), before softmax."""

@@ -114,6 +114,10 @@ class EfficientNetLite0(nn.Module):
         """Averages over the cells: (N, 1280, h, w) to (N, 1280)."""
         return feature_map.mean(dim=(2, 3))
 
+    def window_features(self, feature_map: Tensor) -> Tensor:
+        """Averages over every window of 7x7 cells, stride one: (N, 1280, h, w) to (N, 1280, h - 6, w - 6)."""
+        return functional.avg_pool2d(feature_map, SPEC.input_size // SPEC.stride, stride=1)
+
     def class_scores(self, features: Tensor) -> Tensor:
         """Classifies into ImageNet's classes: (N, 1280) to (N, 1000), before softmax."""
         scores: Tensor = self.classifier(features)
