@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WHEEL_SOURCES := pyproject.toml README.md LICENSE NOTICE \
 	$(shell find runtime export calibration training benchmarks/deepbiq_benchmarks -type f \
 		-not -path '*/__pycache__/*' -not -path '*.egg-info/*')
-SOURCES := runtime export calibration training benchmarks tests samples
+SOURCES := runtime export calibration training benchmarks tests samples docs
 
 .PHONY: help demo test lint types contracts pytest tables wheel clean
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import deepbiq
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
+
+import deepbiq
 
 Bgr = npt.NDArray[np.uint8]
 NOISE_SIGMA = 35.0

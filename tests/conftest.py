@@ -8,9 +8,9 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+
 from deepbiq.bundle import write_bundle
 from deepbiq.regression import LinearRegressor, regressors_to_npz
-
 from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
 
 ROOT = Path(__file__).parents[1]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.datasets import DataSetError, RatedPicture, read_biq2021
 from deepbiq.datasets.biq2021 import SPLITS
 from deepbiq.errors import OptionError
 from deepbiq.scorer import Scorer
-
 from deepbiq_benchmarks.agreement import MIN_PICTURES, agreement
 
 DATASETS = ("biq2021",)

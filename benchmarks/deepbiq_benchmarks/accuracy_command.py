@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from deepbiq.cli.extras import require_extra
 from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
@@ -35,7 +36,6 @@ def accuracy(
     """
     require_extra("bench", "scipy", "matplotlib")
     from deepbiq.scorer import load
-
     from deepbiq_benchmarks.accuracy import predict, read_dataset, report
     from deepbiq_benchmarks.results import circumstances, save_result
     from deepbiq_benchmarks.scatter import draw_scatter, save_figure

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from deepbiq.errors import OptionError
 from scipy import stats
+
+from deepbiq.errors import OptionError
 
 BOOTSTRAP_RESAMPLES = 2000
 BOOTSTRAP_SEED = 0

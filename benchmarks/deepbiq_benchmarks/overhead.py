@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+
 from deepbiq.bundle import Bundle
 from deepbiq.errors import EngineError
 from deepbiq.scorer import Scorer

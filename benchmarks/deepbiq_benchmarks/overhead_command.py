@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from deepbiq.cli.info import InfoFormat
 
 CALL_LIMIT = 1.10
@@ -28,7 +29,6 @@ def overhead(
     Runtime; its peak memory is at most 350 MB. Ends with exit code 1 when one is missed.
     """
     from deepbiq.scorer import load
-
     from deepbiq_benchmarks.overhead import call_against_bare_run, modules_of_import, process_against_imports
     from deepbiq_benchmarks.results import circumstances, save_result
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
+
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
 from deepbiq.files import write_atomically
 from deepbiq.labels import LABEL_BORDERS, SCORE_MAX, SCORE_MIN
-from matplotlib.figure import Figure
 
 
 def draw_scatter(

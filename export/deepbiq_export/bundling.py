@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from deepbiq.bundle import write_bundle
-
 from deepbiq_export.golden import golden_pictures, golden_scores
 from deepbiq_export.graph import finish_graph
 from deepbiq_export.manifest import GRAPH_FILE, compose_manifest, graph_properties

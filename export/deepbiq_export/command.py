@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from deepbiq.cli.extras import require_extra
 from deepbiq.errors import OptionError
 

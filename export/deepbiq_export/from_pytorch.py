@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from deepbiq_training.backbones import EfficientNetLite0
-from deepbiq_training.backbones.conv_norm import fold_batch_norms
-from deepbiq_training.backbones.pixel_input import PixelInput
-from deepbiq_training.checkpoint import read_checkpoint
 from torch import Tensor, nn
 
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import Reference, TrainedModel
+from deepbiq_training.backbones import EfficientNetLite0
+from deepbiq_training.backbones.conv_norm import fold_batch_norms
+from deepbiq_training.backbones.pixel_input import PixelInput
+from deepbiq_training.checkpoint import read_checkpoint
 
 OPSET = 18
 """What the exporter writes natively; TensorRT 10 and ONNX Runtime 1.20 read it."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-import deepbiq
 import numpy as np
 import numpy.typing as npt
+
+import deepbiq
 from deepbiq.errors import OptionError
 from deepbiq.imaging import Limits, decode_bytes, read_bytes
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
-
 from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import TrainedModel
 

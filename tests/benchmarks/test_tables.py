@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from deepbiq_benchmarks.tables import fill_in, read_results
 
 ROOT = Path(__file__).parents[2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from deepbiq.regression import LinearRegressor, regressors_to_npz
 
 SIZE = 1280

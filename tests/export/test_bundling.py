@@ -14,7 +14,6 @@ from deepbiq.errors import BundleError
 from deepbiq_export.bundling import export_bundle
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.golden import GOLDEN_PLANS
-
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "samples"

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.cli.extras import MissingExtraError
 from deepbiq.errors import OptionError
 from deepbiq_export.command import export
-from typer.testing import CliRunner
-
 from tests.conftest import ROOT
 from tests.training.miniature import write_miniature_biq2021
 

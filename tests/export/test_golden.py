@@ -5,9 +5,9 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+
 from deepbiq.errors import OptionError
 from deepbiq_export.golden import MAX_BYTES, golden_pictures
-
 from tests.conftest import ROOT
 
 

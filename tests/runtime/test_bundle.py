@@ -4,9 +4,9 @@ import shutil
 import zipfile
 
 import pytest
+
 from deepbiq.bundle import default_bundle_path, open_bundle, write_bundle
 from deepbiq.errors import BundleError
-
 from tests.conftest import tiny_files, tiny_manifest
 
 

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from deepbiq.crops import (
     content_seed,
     crop_positions,
@@ -10,8 +13,6 @@ from deepbiq.crops import (
     whole_crop,
 )
 from deepbiq.plans import Plan
-from hypothesis import given
-from hypothesis import strategies as st
 
 travels = st.tuples(st.integers(0, 5000), st.integers(0, 5000))
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepbiq import dense
 from deepbiq.dense import dense_features, pad_to_stride
 

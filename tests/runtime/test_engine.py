@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+
 from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 from deepbiq.errors import EngineError
-
 from tests.tiny_model import mean_colour_graph
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")

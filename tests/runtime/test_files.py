@@ -1,6 +1,7 @@
 import os
 
 import pytest
+
 from deepbiq.files import write_atomically
 
 

@@ -1,9 +1,10 @@
 import math
 
 import pytest
-from deepbiq.labels import LABELS, clip_score, label_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from deepbiq.labels import LABELS, clip_score, label_of
 
 
 @pytest.mark.parametrize(

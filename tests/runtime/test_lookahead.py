@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from deepbiq.errors import OptionError
 from deepbiq.lookahead import map_ahead
 

@@ -1,8 +1,9 @@
 import pytest
-from deepbiq.errors import OptionError
-from deepbiq.plans import MAX_CROPS, Plan, parse_plan
 from hypothesis import given
 from hypothesis import strategies as st
+
+from deepbiq.errors import OptionError
+from deepbiq.plans import MAX_CROPS, Plan, parse_plan
 
 
 @given(st.sampled_from(["random", "grid"]), st.integers(1, MAX_CROPS))

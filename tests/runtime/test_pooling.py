@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from deepbiq.errors import OptionError
-from deepbiq.pooling import POOLINGS, head_of, parse_pooling, pool_features, pool_predictions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from deepbiq.errors import OptionError
+from deepbiq.pooling import POOLINGS, head_of, parse_pooling, pool_features, pool_predictions
 
 features = hnp.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-100, 100))
 

@@ -1,4 +1,5 @@
 import numpy as np
+
 from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows, overlay
 
 

@@ -2,11 +2,12 @@ import io
 
 import numpy as np
 import pytest
-from deepbiq.errors import BundleError
-from deepbiq.regression import LinearRegressor, regressors_from_npz, regressors_to_npz
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from deepbiq.errors import BundleError
+from deepbiq.regression import LinearRegressor, regressors_from_npz, regressors_to_npz
 
 vectors = hnp.arrays(np.float64, 6, elements=st.floats(-100, 100))
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from deepbiq.errors import OptionError
-from deepbiq.scale import Scale, bring_to_scale, parse_scale, scaled_size
 from hypothesis import given
 from hypothesis import strategies as st
+
+from deepbiq.errors import OptionError
+from deepbiq.scale import Scale, bring_to_scale, parse_scale, scaled_size
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import json
 import threading
 
 import cv2
-import deepbiq
 import numpy as np
 import pytest
+
+import deepbiq
 from deepbiq.bundle import write_bundle
 from deepbiq.pooling import POOLINGS
-
 from tests.conftest import tiny_files, tiny_manifest
 from tests.tiny_model import SIZE, STRIDE
 

@@ -5,11 +5,12 @@ import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.cli.extras import MissingExtraError
 from deepbiq.errors import OptionError
 from deepbiq_training.command import train
-from typer.testing import CliRunner
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from deepbiq_training.families import FAMILIES  # noqa: E402
 from deepbiq_training.frozen import FrozenSettings, train_frozen  # noqa: E402
 from deepbiq_training.heads import HEADS  # noqa: E402
 from deepbiq_training.sampling import FeatureSampler  # noqa: E402
-
 from tests.training.miniature import PICTURES  # noqa: E402
 
 DENSE = tuple(family for family in FAMILIES if family.name == "dense")

@@ -9,7 +9,6 @@ from deepbiq.crops import crop_positions  # noqa: E402  # after the skip
 from deepbiq.plans import Plan  # noqa: E402
 from deepbiq_training.backbones.pixel_input import PixelInput  # noqa: E402
 from deepbiq_training.sampling import FeatureSampler, decode_at_scale  # noqa: E402
-
 from tests.training.miniature import miniature_picture  # noqa: E402
 
 HALF_PRECISION = 2e-3

@@ -9,7 +9,6 @@ pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 
 from deepbiq.datasets import DataSetError, RatedPicture  # after the skip
 from deepbiq_training.scenes import SAME_SCENE, read_descriptors, scene_descriptor, scene_ids
-
 from tests.training.miniature import miniature_picture
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from deepbiq.errors import OptionError
 from deepbiq_training.split import draw_validation
 

@@ -5,11 +5,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs the extra deepbiq[train]")
 
-from deepbiq.regression import regressors_from_npz, regressors_to_npz
-from deepbiq_training.svr import FitError, Hyperparameters, TrainingSet
 from sklearn.pipeline import make_pipeline  # after the skip
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVR
+
+from deepbiq.regression import regressors_from_npz, regressors_to_npz
+from deepbiq_training.svr import FitError, Hyperparameters, TrainingSet
 
 SKLEARN_TOLERANCE = 1e-5
 """Relative: what folding the standardisation into float64 weights may cost."""

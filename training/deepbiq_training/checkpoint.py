@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepbiq.errors import DeepBIQError
-from deepbiq.files import write_atomically
 from torch import nn
 
+from deepbiq.errors import DeepBIQError
+from deepbiq.files import write_atomically
 from deepbiq_training.backbones import EfficientNetLite0
 
 SCHEMA = 1

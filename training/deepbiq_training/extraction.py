@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from deepbiq.datasets import RatedPicture
 from deepbiq.plans import Plan
-
 from deepbiq_training.feature_cache import FeatureCache
 from deepbiq_training.reading import read_each
 from deepbiq_training.sampling import Features, FeatureSampler, decode_at_scale

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from deepbiq.files import write_atomically
 from deepbiq.plans import Plan
-
 from deepbiq_training.sampling import Features
 
 SAMPLER_VERSION = 1

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, PREDICTION_HEAD, Pooling, head_of
 from deepbiq.regression import LinearRegressor
-
 from deepbiq_training.agreement import Agreement, agreement
 from deepbiq_training.heads import HEADS, crop_rows, pooled_rows, predict_pictures
 from deepbiq_training.sampling import Features

@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+import deepbiq
 from deepbiq.datasets import RatedPicture, read_biq2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
-
 from deepbiq_training.agreement import Agreement
 from deepbiq_training.backbones.efficientnet_lite0_weights import (
     WeightsOrigin,
@@ -36,7 +36,6 @@ from deepbiq_training.selection import best_trial
 from deepbiq_training.split import SPLIT_RULE, draw_validation
 
 _LOG = logging.getLogger(__name__)
-_PACKAGES = ("numpy", "opencv-python-headless", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
         **_describe_fits(fitted, agreements),
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": _versions(),
     }
     regressors = {
         family.regressors_file: regressors_to_npz({name: head.regressor for name, head in heads.items()})
@@ -182,6 +181,16 @@ def _describe_fits(fitted: Mapping[Family, Mapping[str, FittedHead]], agreements
         for pooling, found in by_pooling.items()
     ]
     return {"families": families, "plans": plans, "metrics": metrics}
+
+
+def _versions() -> dict[str, str]:
+    """Names what computed the features and regressors; OpenCV may be the system's own, without a package."""
+    import cv2
+    import sklearn
+    import torch
+
+    libraries = {"numpy": np, "opencv": cv2, "scikit-learn": sklearn, "torch": torch}
+    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:

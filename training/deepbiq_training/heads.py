@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.judging import concat_windows
 from deepbiq.pooling import POOLINGS, Pooling, head_of, pool_features, pool_predictions
 from deepbiq.regression import LinearRegressor
-
 from deepbiq_training.sampling import Features
 
 HEADS = tuple(dict.fromkeys(head_of(pooling) for pooling in POOLINGS))

@@ -8,7 +8,6 @@ from typing import TypeVar
 from deepbiq.datasets import DataSetError, RatedPicture
 from deepbiq.errors import ImageError
 from deepbiq.imaging import Limits, read_bytes
-
 from deepbiq_training.progress import track
 
 _Result = TypeVar("_Result")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
+
 from deepbiq.dense import dense_features
 from deepbiq.imaging import Limits, decode_bytes
 from deepbiq.plans import Plan
 from deepbiq.sampling import sample
 from deepbiq.scale import Scale, bring_to_scale
-from torch import nn
-
 from deepbiq_training.backbones.backbone import Backbone, BackboneSpec
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
 from deepbiq_training.backbones.pixel_input import PixelInput

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.datasets import RatedPicture
 from deepbiq.imaging import MIN_SIDE
-
 from deepbiq_training.reading import read_each
 from deepbiq_training.sampling import decode_at_scale
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deepbiq.regression import LinearRegressor
-
 from deepbiq_training.svr import Hyperparameters, TrainingSet
 
 C_GRID = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.errors import OptionError
 
 SPLIT_RULE = "whole scenes in seeded order until the wanted number of pictures is reached"

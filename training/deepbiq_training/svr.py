@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from deepbiq.errors import DeepBIQError
 from deepbiq.regression import LinearRegressor
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from deepbiq.cli.main import app
 from typer.testing import CliRunner
+
+from deepbiq.cli.main import app
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import json
 
 from deepbiq.bundle import write_bundle
-
 from tests.conftest import tiny_files, tiny_manifest
 
 

@@ -1,9 +1,10 @@
 import io
 import os
 
-from deepbiq.cli.inputs import read_list
 from hypothesis import given
 from hypothesis import strategies as st
+
+from deepbiq.cli.inputs import read_list
 
 names = st.lists(
     st.binary(min_size=1, max_size=20).filter(lambda name: name.strip() and b"\0" not in name), min_size=1

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 
-import deepbiq
 import pytest
+
+import deepbiq
 from deepbiq.cli.exit_codes import exit_code_of
 from deepbiq.cli.extras import MissingExtraError, require_extra
 from deepbiq.errors import BundleError, CameraError, EngineError, ImageError, OptionError

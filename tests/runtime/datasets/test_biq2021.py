@@ -1,4 +1,5 @@
 import pytest
+
 from deepbiq.datasets import DataSetError, read_biq2021
 
 TRAIN = "Train (Images and MOS).csv"

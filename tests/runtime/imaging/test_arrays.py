@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from deepbiq.errors import ImageError
 from deepbiq.imaging import Limits, check_array
-
 from tests.fuzz.picture_samples import picture
 
 GOOD = picture()

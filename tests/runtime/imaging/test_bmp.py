@@ -6,10 +6,10 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from deepbiq.errors import ImageError
-from deepbiq.imaging import decode_bytes
 from PIL import Image
 
+from deepbiq.errors import ImageError
+from deepbiq.imaging import decode_bytes
 from tests.fuzz.picture_samples import bmp, picture, samples, saved
 
 RGB = picture()

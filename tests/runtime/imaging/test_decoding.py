@@ -10,12 +10,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from deepbiq.errors import ImageError
-from deepbiq.imaging import Limits, decode_bytes, parse_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from deepbiq.errors import ImageError
+from deepbiq.imaging import Limits, decode_bytes, parse_header
 from tests.fuzz.picture_samples import (
     bmp,
     exif_block,

@@ -3,10 +3,10 @@ from __future__ import annotations
 import struct
 
 import pytest
-from deepbiq.imaging.exif import orientation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepbiq.imaging.exif import orientation
 from tests.fuzz.picture_samples import exif_block
 
 

@@ -7,11 +7,11 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+
 from deepbiq.errors import ImageError
 from deepbiq.imaging import Limits, decode_bytes
 from deepbiq.imaging.jpeg import reduction
-from PIL import Image
-
 from tests.fuzz.picture_samples import exif_block, picture, samples, saved, with_exif
 
 SAMPLES = {name: sample.data for name, sample in samples().items() if name.startswith("jpeg")}

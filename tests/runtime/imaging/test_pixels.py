@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from deepbiq.imaging import pixels
 from deepbiq.imaging.bmp import unpack_bits
 

@@ -6,9 +6,9 @@ import zlib
 
 import numpy as np
 import pytest
+
 from deepbiq.errors import ImageError
 from deepbiq.imaging import decode_bytes
-
 from tests.fuzz.picture_samples import picture, png, png_chunk, samples, saved
 
 SAMPLES = {name: sample.data for name, sample in samples().items() if name.startswith("png")}

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from deepbiq.errors import ImageError, OptionError
 from deepbiq.imaging import Limits, printable, read_bytes
 from deepbiq.imaging import files as files_module

@@ -7,10 +7,10 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from deepbiq.errors import ImageError
-from deepbiq.imaging import Limits, decode_bytes
 from PIL import Image
 
+from deepbiq.errors import ImageError
+from deepbiq.imaging import Limits, decode_bytes
 from tests.fuzz.picture_samples import picture, rgb_tags, saved, tiff
 
 RGB = picture()

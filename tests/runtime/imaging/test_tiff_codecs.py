@@ -4,10 +4,11 @@ import contextlib
 
 import numpy as np
 import pytest
-from deepbiq.imaging.fault import FaultError
-from deepbiq.imaging.tiff_codecs import LZW, PACKBITS, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from deepbiq.imaging.fault import FaultError
+from deepbiq.imaging.tiff_codecs import LZW, PACKBITS, unpack
 
 
 def pack_lzw(data: bytes) -> bytes:

