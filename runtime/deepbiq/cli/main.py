@@ -7,6 +7,7 @@ call them, for example `bench accuracy`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -105,4 +106,6 @@ def deepbiq(
 
 def main() -> None:
     """Runs the command line."""
+    # Faults of pictures are reported in our own words, once; OpenCV would add its own lines to stderr.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     typer.main.get_command(app)(prog_name="deepbiq")

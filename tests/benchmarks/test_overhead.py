@@ -1,0 +1,35 @@
+"""`deepbiq bench overhead` runs for real; its figures are for results files, not for tests."""
+
+import json
+
+import pytest
+
+pytest.importorskip("scipy", reason="install deepbiq[bench]")
+
+from typer.testing import CliRunner
+
+from deepbiq.cli.main import app
+from deepbiq_benchmarks.overhead import modules_of_import
+
+
+def test_it_measures_and_writes(samples, tmp_path):
+    command = ["bench", "overhead", str(samples[0]), "--rounds", "2", "--process-rounds", "1", "--format", "json"]
+    done = CliRunner().invoke(app, [*command, "--results", str(tmp_path)])
+    assert done.exit_code in (0, 1), done.stderr  # 1 when a bound is missed, as it may be on a busy machine
+    result = json.loads(done.stdout)
+    assert result["call"]["ratio"] == pytest.approx(result["call"]["call_ms"] / result["call"]["bare_run_ms"])
+    assert result["process"]["ratio"] > 1
+    assert result["passes"]["memory"] == (result["process"]["peak_memory_mb"] <= 350)
+    assert done.exit_code == (0 if all(result["passes"].values()) else 1)
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_text()) == result
+
+
+def test_a_missing_picture_is_an_error(tmp_path):
+    done = CliRunner().invoke(app, ["bench", "overhead", str(tmp_path / "missing.jpg"), "--rounds", "1"])
+    assert done.exit_code == 4
+    assert "exit code 3" in done.stderr
+
+
+def test_import_deepbiq_is_lean():
+    assert modules_of_import() == []
