@@ -26,6 +26,7 @@ from deepbiq_training.backbones.efficientnet_lite0_weights import (
     packaged_weights_path,
 )
 from deepbiq_training.checkpoint import write_checkpoint
+from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
 from deepbiq_training.feature_cache import FeatureCache
@@ -143,11 +144,6 @@ def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:
     return agreements
 
 
-def best_pooling(agreements: Mapping[Pooling, Agreement]) -> Pooling:
-    """Returns the pooling with the highest SROCC on the validation part."""
-    return max(agreements, key=lambda pooling: agreements[pooling].srocc)
-
-
 def _describe_split(
     scenes: npt.NDArray[np.int64], validation: npt.NDArray[np.bool_], seed: int
 ) -> dict[str, object]:
@@ -171,7 +167,7 @@ def _describe_fits(fitted: Mapping[Family, Mapping[str, FittedHead]], agreements
         for family, heads in fitted.items()
     }
     plans = {
-        plan.family: {"regressors": family.regressors_file, "pooling": best_pooling(agreements[plan])}
+        plan.family: {"regressors": family.regressors_file, "pooling": default_pooling(agreements[plan])}
         for family in fitted
         for plan in family.plans
     }
