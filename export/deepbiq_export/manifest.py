@@ -15,6 +15,7 @@ _DEFAULT_PLAN = "dense"
 _DATA_SETS = {
     "biq2021": {
         "title": "BIQ2021: a large-scale blind image quality assessment database (Ahmed and Asif, 2022)",
+        "source": "https://github.com/nisarahmedrana/BIQ2021",
         "licence": "the pictures are not part of this bundle; the data set's own terms apply to them",
     }
 }

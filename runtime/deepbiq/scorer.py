@@ -188,7 +188,7 @@ class Scorer:
             result: What scoring it returned.
 
         Returns:
-            (H, W, 3) uint8, BGR: dark blue where the picture is bad, yellow where it is excellent.
+            (H, W, 3) uint8, BGR: red where the picture is worse than its own mean, blue where it is better.
         """
         bgr = bring_to_scale(self._read(picture).bgr, self.setting.scale)
         return overlay(bgr, result.quality_map, self.setting.stride)
