@@ -70,8 +70,8 @@ def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
         "backbone": str(model.description["backbone"]),
         "input": "uint8 (N, H, W, 3), BGR, sides multiples of "
         f"{model.stride}; normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
-        "output": f"(N, {model.feature_size}, rows, columns): the features of every window of {model.input_size} "
-        f"pixels a side, stride {model.stride}",
+        "output": f"(N, {model.feature_size}, rows, columns): the features of the window of {model.input_size} "
+        f"pixels a side around every cell of {model.stride} pixels, cut at the edges",
     }
 
 

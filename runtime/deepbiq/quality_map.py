@@ -1,7 +1,7 @@
 """The quality map: where in a picture the quality is, and an overlay to look at.
 
-A map has one cell per `stride` pixels of the picture that the network saw. Its value is the mean prediction
-of all crops or windows that cover the cell.
+A map has one cell per `stride` pixels of the picture that the network saw. Its value is the prediction of the
+window around the cell, or with a plan of crops the mean prediction of the crops that cover it.
 """
 
 from __future__ import annotations
@@ -12,26 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
-
-
-def map_of_windows(window_scores: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """Averages, for every cell, the predictions of the windows that cover it.
-
-    Args:
-        window_scores: (rows, columns) predictions, one per window position, stride one cell.
-        window: Side of a window in cells.
-
-    Returns:
-        (rows + window - 1, columns + window - 1) float64, not clipped.
-    """
-    rows, columns = (_cover(count, window) for count in window_scores.shape)
-    return np.asarray(rows @ window_scores @ columns.T / np.outer(rows.sum(axis=1), columns.sum(axis=1)))
-
-
-def _cover(count: int, window: int) -> npt.NDArray[np.float64]:
-    """Says which of `count` windows cover which cell: (count + window - 1, count), 1 where it does."""
-    cells, starts = np.ogrid[: count + window - 1, :count]
-    return ((starts <= cells) & (cells < starts + window)).astype(np.float64)
 
 
 def map_of_crops(

@@ -1,20 +1,6 @@
 import numpy as np
 
-from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows, overlay
-
-
-def test_a_cell_is_the_mean_of_the_windows_over_it():
-    scores = np.array([[10.0, 20.0, 60.0]])  # three windows of two cells on a strip of four
-    np.testing.assert_allclose(map_of_windows(scores, 2), [[10, 15, 40, 60]] * 2)
-
-
-def test_windows_agree_with_the_definition():
-    scores = np.random.default_rng(0).random((4, 6))
-    by_hand, count = np.zeros((6, 8)), np.zeros((6, 8))
-    for i, j in np.ndindex(scores.shape):
-        by_hand[i : i + 3, j : j + 3] += scores[i, j]
-        count[i : i + 3, j : j + 3] += 1
-    np.testing.assert_allclose(map_of_windows(scores, 3), by_hand / count)
+from deepbiq.quality_map import clip_map, map_of_crops, overlay
 
 
 def test_crops_cover_the_cells_whose_centre_they_hold():

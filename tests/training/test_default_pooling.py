@@ -13,7 +13,7 @@ def agreements(**sroccs):
     return {pooling: Agreement(9, 0.5, sroccs.get(pooling.replace("-", "_"), 0.1)) for pooling in POOLINGS}
 
 
-def test_highest_srocc_wins():
+def test_highest_correlation_wins():
     assert default_pooling(agreements(prediction_min=0.6, feature_max=0.7)) == "feature-max"
 
 

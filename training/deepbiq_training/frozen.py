@@ -190,5 +190,5 @@ def _versions() -> dict[str, str]:
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:
-    trials = [{**asdict(trial.chosen), "srocc": trial.srocc} for trial in head.trials]
+    trials = [{**asdict(trial.chosen), "correlation": trial.correlation} for trial in head.trials]
     return {**asdict(best_trial(head.trials).chosen), "trials": trials}
