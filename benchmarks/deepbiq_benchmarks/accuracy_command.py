@@ -17,11 +17,11 @@ def accuracy(
     root: Annotated[Path, typer.Option(help="Folder of the data set in its official layout.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
     split: Annotated[str, typer.Option(help="train or test.")] = "test",
-    plan: Annotated[str | None, typer.Option(help="Sampling plan [default: the bundle's].")] = None,
-    pool: Annotated[str | None, typer.Option(help="Pooling [default: the bundle's for the plan].")] = None,
+    plan: Annotated[str | None, typer.Option(help="Sampling plan (default: the bundle's).")] = None,
+    pool: Annotated[str | None, typer.Option(help="Pooling (default: the bundle's for the plan).")] = None,
     scale: Annotated[str, typer.Option(help="auto, native or the short side in pixels.")] = "auto",
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder or zip of a bundle [default: the one that ships with deepbiq].")
+        Path | None, typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq).")
     ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine.")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the engine.")] = "auto",

@@ -22,7 +22,7 @@ def info(
     bundle: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder or zip of a bundle [default: the one that ships with deepbiq].", show_default=False
+            help="Folder or zip of a bundle (default: the one that ships with deepbiq).", show_default=False
         ),
     ] = None,
     fmt: Annotated[
