@@ -19,10 +19,10 @@ def test_the_average_with_the_highest_correlation_wins():
 
 
 def test_poolings_that_depend_on_the_number_of_crops_are_never_the_default():
-    others = {name: 0.9 for name in ("concat", "feature_max", "feature_min", "prediction_max", "prediction_min")}
+    others = dict.fromkeys(("concat", "feature_max", "feature_min", "prediction_max", "prediction_min"), 0.9)
     assert default_pooling(agreements(feature_avg=0.2, **others)) == "feature-avg"
     assert set(CANDIDATES) == {"feature-avg", "prediction-avg"}
 
 
 def test_differences_beyond_four_digits_do_not_count():
-    assert default_pooling(agreements(prediction_avg=0.5, feature_avg=0.50000001)) == "prediction-avg"
+    assert default_pooling(agreements(feature_avg=0.5, prediction_avg=0.50000001)) == "feature-avg"

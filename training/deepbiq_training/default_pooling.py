@@ -1,8 +1,8 @@
 """Choosing the pooling that a plan uses unless its user says otherwise.
 
 It is the better one of the two averages by the mean of PLCC and SROCC on the validation part. Minimum, maximum and
-concatenation are offered but never the default: they depend on how many crops or windows there are, so on a picture's
-size and shape, and a data set of pictures of one size cannot show what that costs.
+concatenation are offered but never the default: they depend on how many crops or windows there are, so on the
+picture's size and shape, and a data set of pictures of one size cannot show what that costs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from deepbiq.pooling import Pooling
 from deepbiq_training.agreement import Agreement
 
-CANDIDATES: tuple[Pooling, ...] = ("prediction-avg", "feature-avg")
-"""Of equals, as both are under `whole`, the first wins: its score is the mean of the crop scores."""
+CANDIDATES: tuple[Pooling, ...] = ("feature-avg", "prediction-avg")
+"""Of equals, as both are under `whole`, the first wins."""
 _DIGITS = 4
 
 
