@@ -44,7 +44,7 @@ def read_koniq10k(root: Path, split: str) -> list[RatedPicture]:
 
     Raises:
         DataSetError: When a file is missing or lacks columns, a set is unknown, a picture is missing or occurs
-            twice, or a score lies outside 1..100; the message lists the faults, of the other sets too.
+            twice, or a score lies outside 1..100; the message lists the faults.
     """
     with official_layout(root, _TITLE):
         table = first_present(root, SETS_TABLE, SCORES_TABLE)
@@ -60,11 +60,10 @@ def read_koniq10k(root: Path, split: str) -> list[RatedPicture]:
         place, name, subset = f"line {number}", str(record["image_name"]), str(record.get("set", ""))
         if has_sets and subset not in OFFICIAL_SETS.values():
             found.fault(place, f"{name!r} is in the unknown set {subset!r}")
-        else:
+        elif split == ALL or subset == OFFICIAL_SETS[split]:
             std = _stretched(record["SD"])
             found.add(place, name, on_disk.get(name.lower()), record[score], std=std, subset=subset)
-    pictures = found.pictures()
-    return pictures if split == ALL else [item for item in pictures if item.subset == OFFICIAL_SETS[split]]
+    return found.pictures()
 
 
 def _stretched(std: object) -> object:
