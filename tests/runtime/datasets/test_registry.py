@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,20 @@ def test_the_user_states_the_scale_of_a_csv(tmp_path):
 def test_only_a_csv_takes_a_scale():
     with pytest.raises(OptionError, match=r"tid2013 has its own scale, 0..9: leave --rating-scale out"):
         find_dataset("tid2013", "1..5")
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_documentation_says_the_same(name):
+    data_set = find_dataset(name)
+    (row,) = [line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}` |")]
+    _, _, _, scale, splits, *_ = (cell.strip() for cell in row.split("|"))
+    assert splits == ", ".join(data_set.splits)
+    if data_set.rescaled is None:
+        direction = data_set.scale.describe()["direction"]
+        assert scale.partition(" ")[2] == f"{data_set.scale}, {direction}"
+    section = DOCUMENT.partition(f"\n### {name}\n")[2]
+    assert section
+    assert data_set.url in section.partition("\n### ")[0]
