@@ -45,6 +45,7 @@ def test_reads_the_official_layout_without_the_training_pictures(root):
         ({"std": (19.5, -1.0, 12.0)}, r"'4\.bmp' has standard deviation -1\.0"),
         ({"mos": (-1.0, 101.0, 92.5)}, "entry 8: .*; entry 9: "),
         ({"mos": MOS[:2]}, "columns differ in length: .*'AllMOS_release': 9"),
+        ({"names": ("3.bmp", "", "1030.JPG")}, "entry 9: '' is missing"),
         ({"names": (), "mos": (), "std": ()}, "no rows"),
     ],
 )
@@ -72,4 +73,10 @@ def test_a_damaged_file_is_named(root, content):
 def test_a_file_with_another_variable_is_refused(root):
     write_mat(root / "Data" / "AllMOS_release.mat", mos=row_vector(MOS))
     with pytest.raises(DataSetError, match="no variable 'AllMOS_release'"):
+        read_live_challenge(root)
+
+
+def test_a_variable_of_another_kind_is_refused(root):
+    write_mat(root / "Data" / "AllMOS_release.mat", AllMOS_release={"mean": 50.0})
+    with pytest.raises(DataSetError, match="'AllMOS_release' holds neither numbers nor words"):
         read_live_challenge(root)

@@ -83,7 +83,7 @@ def _read_originals(root: Path) -> dict[str, str]:
     """Returns the file name of each picture's original."""
     table = root / "refnames_all.mat"
     if table.exists():
-        return dict(zip(_NAMES, _read_entries({"refnames_all": table})["refnames_all"], strict=True))
+        return dict(zip(_NAMES, map(str, _read_entries({"refnames_all": table})["refnames_all"]), strict=True))
     originals = {}
     for folder in FOLDERS:
         for line in (root / folder / "info.txt").read_text(encoding="latin-1").splitlines():

@@ -43,7 +43,7 @@ def read_live_challenge(root: Path) -> list[RatedPicture]:
         columns = read_columns({name: data / f"{name}.mat" for name in (_NAMES, _MOS, _STD)})
         on_disk = files_by_name(root / "Images")
     found = RatingCollector(data / f"{_MOS}.mat", _SCALE, "Images")
-    rows = zip(columns[_NAMES], columns[_MOS], columns[_STD], strict=True)
+    rows = zip(map(str, columns[_NAMES]), columns[_MOS], columns[_STD], strict=True)
     for number, (name, mos, std) in enumerate(rows, start=1):
         if name.lower() not in TRAINING_PICTURES:
             found.add(f"entry {number}", name, on_disk.get(name.lower()), mos, std=std)

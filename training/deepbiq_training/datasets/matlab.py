@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from deepbiq.datasets import DataSetError
 
 
@@ -21,14 +23,17 @@ def read_columns(sources: Mapping[str, Path]) -> dict[str, list[Any]]:
 
     Raises:
         OSError: When a file cannot be read.
-        DataSetError: When it is no MATLAB file, lacks a variable, or the lengths differ.
+        DataSetError: When it is no MATLAB file, lacks a variable or holds another kind, or the lengths differ.
     """
     contents = {path: _load(path) for path in set(sources.values())}
     columns = {}
     for name, path in sources.items():
         if name not in contents[path]:
             raise DataSetError(f"{path}: there is no variable {name!r}")
-        columns[name] = [_plain(item) for item in contents[path][name].ravel()]
+        try:
+            columns[name] = [_plain(item) for item in contents[path][name].ravel()]
+        except (TypeError, ValueError) as error:
+            raise DataSetError(f"{path}: {name!r} holds neither numbers nor words: {error}") from error
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataSetError(f"{next(iter(sources.values())).parent}: columns differ in length: {lengths}")
@@ -47,7 +52,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> str | float:
-    """Unwraps a word from its cell; a number is one already."""
-    while hasattr(item, "ravel") and getattr(item, "size", 0) == 1 and item.dtype.kind in "OU" and item.ndim:
-        item = item.ravel()[0]
+    """Unwraps a word from its cell, which may be empty; a number is one already."""
+    if isinstance(item, np.ndarray):
+        return str(item.ravel()[0]) if item.size else ""
     return str(item) if isinstance(item, str) else float(item)
