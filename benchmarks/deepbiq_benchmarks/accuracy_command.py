@@ -19,7 +19,7 @@ def accuracy(
     dataset: Annotated[str, typer.Option(help=f"Name of the data set: {', '.join(dataset_names())}.")] = "biq2021",
     split: Annotated[
         str | None,
-        typer.Option(help="Split of the data set [default: test, or all where it has none]."),
+        typer.Option(help="Split of the data set (default: test, or all where it has none)."),
     ] = None,
     rating_scale: Annotated[
         str | None,
