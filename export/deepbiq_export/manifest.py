@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepbiq.datasets import find_dataset
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import TrainedModel
@@ -12,13 +13,7 @@ from deepbiq_export.trained_model import TrainedModel
 GRAPH_FILE = "features.fp32.onnx"
 _SCHEMA = 1
 _DEFAULT_PLAN = "dense"
-_DATA_SETS = {
-    "biq2021": {
-        "title": "BIQ2021: a large-scale blind image quality assessment database (Ahmed and Asif, 2022)",
-        "source": "https://github.com/nisarahmedrana/BIQ2021",
-        "licence": "the pictures are not part of this bundle; the data set's own terms apply to them",
-    }
-}
+_PICTURES_LICENCE = "the pictures are not part of this bundle; the data set's own terms apply to them"
 
 
 def compose_manifest(
@@ -33,6 +28,7 @@ def compose_manifest(
     """
     told = model.description
     data_set = told["data_set"]
+    source = find_dataset(data_set["name"])
     return {
         "schema": _SCHEMA,
         "name": name,
@@ -57,7 +53,13 @@ def compose_manifest(
             "weights_source": told["weights"]["source"],
             "weights_sha256": told["weights"]["sha256"],
         },
-        "trained_on": {**data_set, **_DATA_SETS[data_set["name"]], "validation": told["validation"]},
+        "trained_on": {
+            **data_set,
+            "title": source.citation,
+            "source": source.url,
+            "licence": _PICTURES_LICENCE,
+            "validation": told["validation"],
+        },
         "metrics": [_metric(data_set["name"], entry) for entry in told["metrics"]],
         "golden": [{"file": file, "scores": dict(scores)} for file, scores in golden.items()],
     }

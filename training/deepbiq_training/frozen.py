@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 import deepbiq
-from deepbiq.datasets import RatedPicture, read_biq2021
+from deepbiq.datasets import DataSet, RatedPicture
+from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
@@ -32,7 +33,7 @@ from deepbiq_training.families import FAMILIES, Family
 from deepbiq_training.feature_cache import FeatureCache
 from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
 from deepbiq_training.sampling import Features, FeatureSampler
-from deepbiq_training.scenes import SAME_SCENE, SAME_SERIES, SERIES_REACH, read_descriptors, scene_ids
+from deepbiq_training.scenes import find_scenes
 from deepbiq_training.selection import best_trial
 from deepbiq_training.split import SPLIT_RULE, draw_validation
 
@@ -44,8 +45,9 @@ class FrozenSettings:
     """What a frozen training takes.
 
     Attributes:
-        root: BIQ2021's folder in its official layout.
+        root: The data set's folder in its official layout.
         out: Folder of the checkpoint.
+        data_set: What is trained on: its split `train`, or all of it where there is no official split.
         features: Folder of the feature caches; None puts them under `out`.
         weights: Weights file of the backbone; None takes the package's.
         validation_pictures: Pictures that choose the hyper-parameters, in whole scenes.
@@ -55,6 +57,7 @@ class FrozenSettings:
 
     root: Path
     out: Path
+    data_set: DataSet = BIQ2021
     features: Path | None = None
     weights: Path | None = None
     validation_pictures: int = 1000
@@ -78,9 +81,10 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         OSError: When the disk is full or a folder not writable.
     """
     backbone, origin = load_efficientnet_lite0(settings.weights or packaged_weights_path())
-    pictures = read_biq2021(settings.root, "train")
+    data_set, split = settings.data_set, settings.data_set.split_or_all("train")
+    pictures = data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
-    scenes = scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures])
+    scenes, scene_rule = find_scenes(pictures)
     validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
     extractor = _Extractor(FeatureSampler(backbone), origin, settings)
@@ -92,8 +96,13 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     description = {
         "backbone": backbone.spec.name,
         "weights": asdict(origin),
-        "data_set": {"name": "biq2021", "split": "train", "pictures": len(pictures)},
-        "validation": _describe_split(scenes, validation, settings.seed),
+        "data_set": {
+            "name": data_set.name,
+            "split": split,
+            "pictures": len(pictures),
+            "scale": data_set.scale.describe(),
+        },
+        "validation": {**_describe_split(scenes, validation, settings.seed), "same_scene": scene_rule},
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
         **_describe_fits(fitted, agreements),
@@ -152,7 +161,6 @@ def _describe_split(
         "scenes": len(np.unique(scenes[validation])),
         "scenes_in_all": len(np.unique(scenes)),
         "rule": SPLIT_RULE,
-        "same_scene": {"anywhere": SAME_SCENE, "in_series": SAME_SERIES, "series_reach": SERIES_REACH},
         "seed": seed,
     }
 
