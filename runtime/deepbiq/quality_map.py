@@ -46,8 +46,8 @@ def map_of_crops(
 
 OVERLAY_SPAN = 15.0
 """Score points from the picture's mean at which an overlay has its full colour; about what separates two labels."""
-_WORSE_BGR = (43.0, 24.0, 178.0)
-_BETTER_BGR = (172.0, 102.0, 33.0)
+_WORSE_BGR = np.array([43, 24, 178], dtype=np.float32)
+_BETTER_BGR = np.array([172, 102, 33], dtype=np.float32)
 """The ends of ColorBrewer's RdBu scale, which reads with and without colour vision deficiency."""
 _FULL_COLOUR = 0.75
 
@@ -74,7 +74,7 @@ def overlay(bgr: npt.NDArray[np.uint8], quality_map: npt.NDArray[np.float32], st
     deviation = np.where(known, quality_map - np.mean(quality_map, where=known), 0.0) / OVERLAY_SPAN
     smooth = cv2.resize(deviation.astype(np.float32), size_wh, interpolation=cv2.INTER_CUBIC)[:height, :width]
     strength = _FULL_COLOUR * np.clip(np.abs(smooth), 0, 1)[..., None]
-    colour = np.where(smooth[..., None] < 0, np.float32(_WORSE_BGR), np.float32(_BETTER_BGR))
+    colour = np.where(smooth[..., None] < 0, _WORSE_BGR, _BETTER_BGR)
     grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)[..., None]
     drawn = np.rint(grey + strength * (colour - grey))
     covered = cv2.resize(known.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST)[:height, :width]
