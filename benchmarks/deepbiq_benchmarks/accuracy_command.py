@@ -46,9 +46,10 @@ def accuracy(
     require_extra("bench", "scipy", "matplotlib")
     from deepbiq.scorer import load
     from deepbiq_benchmarks.accuracy import predict, report
-    from deepbiq_benchmarks.results import circumstances, save_result
+    from deepbiq_benchmarks.results import check_writable, circumstances, save_result
     from deepbiq_benchmarks.scatter import draw_scatter, save_figure
 
+    check_writable(*([plot.parent] if plot else []), *([results] if results else []))
     split = split or data_set.split_or_all("test")
     pictures = data_set.read(root, split)
     with load(bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale) as scorer:
