@@ -22,7 +22,7 @@ import numpy.typing as npt
 from deepbiq.crops import pad_to_size
 
 MAX_PASS_PIXELS = 1_638_400
-"""1280 x 1280: about 250 MB of activations in EfficientNet-Lite0."""
+"""1280 x 1280: some hundred megabytes of activations in EfficientNet-Lite0."""
 TILE_CELLS = 26
 HALO_CELLS = 7
 """Three cells for the windows and four for the network; with the halo a tile has 40 cells, 1280 pixels, a side."""

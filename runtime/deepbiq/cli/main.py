@@ -37,7 +37,7 @@ def _registered_verbs() -> Mapping[str, str]:
 
 def _load_verb(words: str, target: str) -> Any:
     module, _, function = target.partition(":")
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     app.command()(getattr(import_module(module), function))
     command = typer.main.get_command(app)
     command.name = words.rpartition(" ")[2]
@@ -81,7 +81,7 @@ class VerbGroup(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
-app = typer.Typer(cls=VerbGroup, add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(cls=VerbGroup, add_completion=False, no_args_is_help=True, rich_markup_mode="markdown")
 
 
 def _print_version(wanted: bool) -> None:
