@@ -210,7 +210,7 @@ class _Loop:
         outputs = self._module(torch.from_numpy(batch.crops).to(device))
         losses = self._objective.losses(outputs, torch.from_numpy(batch.mos).to(device))
         self._fabric.backward(torch.stack(list(losses.values())).sum() / self._recipe.accumulate)
-        return {term: float(loss) for term, loss in losses.items()}
+        return {term: loss.item() for term, loss in losses.items()}
 
     def _judge(self, progress: Progress) -> tuple[Progress, Agreement | None]:
         """Validates at the end of an epoch, keeps the best weights, and decides whether to stop.
