@@ -29,7 +29,8 @@ def settings(miniature, tmp_path, packaged_weights):
 def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
     pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
     import deepbiq
-    from deepbiq_export.bundling import export_checkpoint
+    from deepbiq_export.bundling import export_bundle
+    from deepbiq_export.from_pytorch import load_pytorch_checkpoint
 
     agreements = train_finetuned(settings)
     checkpoint = read_checkpoint(settings.data.out)
@@ -49,7 +50,9 @@ def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
     ]
     assert all(moved)
     assert (settings.data.out / FOLDER / BEST_FILE).exists()
-    export_checkpoint(settings.data.out, tmp_path / "bundle")
+    export_bundle(
+        load_pytorch_checkpoint(settings.data.out), tmp_path / "bundle", name="tuned", samples=samples[0].parent
+    )
     with deepbiq.load(tmp_path / "bundle") as scorer:
         assert 0 <= scorer(samples[0]).score <= 100
 
