@@ -9,14 +9,14 @@ STRIDE = 32
 
 
 def mean_colour_graph() -> bytes:
-    """uint8 NHWC BGR in; `features` (N, 3, rows, columns) of every 96x96 window out, in the order B, G, R."""
+    """uint8 NHWC BGR in; `features` (N, 3, h, w) of the 96x96 window around every cell out: blue, green, red."""
     onnx = pytest.importorskip("onnx", reason="the tiny model is made with onnx: install deepbiq[export]")
     helper, tensor = onnx.helper, onnx.TensorProto
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=tensor.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
         helper.make_node("AveragePool", ["nchw"], ["cells"], kernel_shape=[STRIDE] * 2, strides=[STRIDE] * 2),
-        helper.make_node("AveragePool", ["cells"], ["features"], kernel_shape=[SIZE // STRIDE] * 2, strides=[1, 1]),
+        helper.make_node("AveragePool", ["cells"], ["features"], kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4),
     ]
     graph = helper.make_graph(
         nodes,

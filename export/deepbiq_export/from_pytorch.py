@@ -63,7 +63,7 @@ class _PixelGraph(nn.Module):
         self.register_buffer("mean", torch.tensor(normalisation.mean[::-1]).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps (N, H, W, 3) uint8 BGR to the features of every window, (N, D, rows, columns)."""
+        """Maps (N, H, W, 3) uint8 BGR to the features of every window, (N, D, H / stride, W / stride)."""
         # Transposed while a value is still one byte.
         feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
         return self.backbone.window_features(feature_map)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Reference = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """The trained network in its own framework: images (N, H, W, 3) uint8 BGR, H and W multiples of the stride and at
-least the crop size, to the features of every crop-sized window, (N, D, rows, columns) float32."""
+least the crop size, to the features of the window around every cell, (N, D, H / stride, W / stride) float32."""
 
 
 @dataclass(frozen=True, eq=False)

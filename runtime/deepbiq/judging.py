@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from deepbiq.crops import grid_positions
 from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, pool_features, pool_predictions
-from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows
+from deepbiq.quality_map import clip_map, map_of_crops
 from deepbiq.regression import LinearRegressor
 from deepbiq.sampling import Sample
 
@@ -61,17 +61,15 @@ def judge_windows(
     sampled: Sample,
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
-    window: int,
     stride: int,
 ) -> Judgement:
-    """Judges a picture by all its windows.
+    """Judges a picture by all its windows; the quality map is what each cell's own window predicts.
 
     Args:
-        features: (D, rows, columns) float32, of the padded picture.
+        features: (D, h, w) float32, one window per cell of the padded picture.
         sampled: The picture's size before padding.
         heads: The dense family's regressors by head name.
         pooling: One of the seven.
-        window: Side of a window in cells.
         stride: Pixels per cell.
     """
     depth, rows, columns = features.shape
@@ -83,7 +81,7 @@ def judge_windows(
         chosen = vectors[concat_windows(rows, columns)] if pooling == "concat" else vectors
         raw_score = _predict_pooled(chosen, heads, pooling)
     height, width = (-(-side // stride) for side in sampled.picture_hw)
-    quality_map = map_of_windows(scores.reshape(rows, columns), window)[:height, :width]
+    quality_map = scores.reshape(rows, columns)[:height, :width]
     return Judgement(raw_score, scores, clip_map(quality_map))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
-from deepbiq.dense import dense_features
+from deepbiq.dense import crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
 from deepbiq.errors import BundleError, ImageError, OptionError
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
@@ -188,7 +188,7 @@ class Scorer:
             result: What scoring it returned.
 
         Returns:
-            (H, W, 3) uint8, BGR: dark blue where the picture is bad, yellow where it is excellent.
+            (H, W, 3) uint8, BGR: red where the picture is worse than its own mean, blue where it is better.
         """
         bgr = bring_to_scale(self._read(picture).bgr, self.setting.scale)
         return overlay(bgr, result.quality_map, self.setting.stride)
@@ -236,17 +236,16 @@ class Scorer:
     def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
         setting = self.setting
         if setting.plan.family == "dense":
-            window = setting.size // setting.stride
-            return judge_windows(features, sampled, setting.heads, setting.pooling, window, setting.stride)
+            return judge_windows(features, sampled, setting.heads, setting.pooling, setting.stride)
         return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
 
     def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
+        """Returns the (D, h, w) features of all windows for `dense`, (N, D) of the crops otherwise."""
         setting = self.setting
         if setting.plan.family == "dense":
-            return dense_features(self.engine.features, images[0], setting.size, setting.stride)
+            return dense_features(self.engine.features, images[0], setting.stride)
         passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
-        return np.concatenate([self.engine.features(part)[:, :, 0, 0] for part in passes])
+        return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
 
     def _score(self, item: _Sampled) -> Score:
         infer_start = perf_counter()

@@ -36,18 +36,19 @@ def blue(pixels):
     return pixels[..., 0].mean() * 100 / 255
 
 
-def test_dense_is_the_mean_over_windows(tiny_bundle, picture):
+def test_dense_is_the_mean_over_a_window_around_every_cell(tiny_bundle, picture):
     with deepbiq.load(tiny_bundle) as scorer:
         result = scorer(picture)
     windows = [
-        blue(picture[top : top + SIZE, left : left + SIZE])
-        for top in range(0, 128 - SIZE + 1, STRIDE)
-        for left in range(0, 160 - SIZE + 1, STRIDE)
+        blue(picture[max(top, 0) : top + SIZE, max(left, 0) : left + SIZE])
+        for top in range(-STRIDE, 128 - STRIDE, STRIDE)
+        for left in range(-STRIDE, 160 - STRIDE, STRIDE)
     ]
     np.testing.assert_allclose(result.crop_scores, windows, atol=1e-4)
     assert result.score == pytest.approx(np.mean(windows), abs=1e-4)
     assert result.spread == pytest.approx(np.std(windows), abs=1e-4)
     assert result.label == "fair"
+    np.testing.assert_allclose(result.quality_map.ravel(), windows, atol=1e-3)
     assert result.quality_map.shape == (4, 5)
     assert (np.diff(result.quality_map, axis=1) >= 0).all()
     assert result.plan == "dense"

@@ -13,14 +13,16 @@ def agreements(**sroccs):
     return {pooling: Agreement(9, 0.5, sroccs.get(pooling.replace("-", "_"), 0.1)) for pooling in POOLINGS}
 
 
-def test_highest_srocc_wins():
-    assert default_pooling(agreements(prediction_min=0.6, feature_max=0.7)) == "feature-max"
+def test_the_average_with_the_highest_correlation_wins():
+    assert default_pooling(agreements(prediction_avg=0.6, feature_avg=0.7)) == "feature-avg"
+    assert default_pooling(agreements(prediction_avg=0.7, feature_avg=0.6)) == "prediction-avg"
 
 
-def test_concatenation_is_never_the_default():
-    assert default_pooling(agreements(concat=0.9, prediction_min=0.2)) == "prediction-min"
-    assert set(CANDIDATES) == set(POOLINGS) - {"concat"}
+def test_poolings_that_depend_on_the_number_of_crops_are_never_the_default():
+    others = dict.fromkeys(("concat", "feature_max", "feature_min", "prediction_max", "prediction_min"), 0.9)
+    assert default_pooling(agreements(feature_avg=0.2, **others)) == "feature-avg"
+    assert set(CANDIDATES) == {"feature-avg", "prediction-avg"}
 
 
 def test_differences_beyond_four_digits_do_not_count():
-    assert default_pooling(agreements(feature_avg=0.5, prediction_max=0.50000001)) == "feature-avg"
+    assert default_pooling(agreements(feature_avg=0.5, prediction_avg=0.50000001)) == "feature-avg"

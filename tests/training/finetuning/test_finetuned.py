@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,8 @@ def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
     export_bundle(
         load_pytorch_checkpoint(settings.data.out), tmp_path / "bundle", name="tuned", samples=samples[0].parent
     )
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["description"] == "Linear SVRs on fine-tuned features of efficientnet_lite0; data: biq2021"
     with deepbiq.load(tmp_path / "bundle") as scorer:
         assert 0 <= scorer(samples[0]).score <= 100
 

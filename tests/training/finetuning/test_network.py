@@ -78,14 +78,16 @@ def test_the_new_layer_is_small_and_seeded():
     assert not one.bias.any()
 
 
-def test_a_larger_picture_is_the_average_of_its_windows():
+def test_a_picture_is_the_average_of_its_windows():
     looking = network().eval()
     picture = crops(1, 72)
     feature_map = looking.backbone.feature_map((picture.permute(0, 3, 1, 2).flip(1).float() - 127) / 128)
     windows = [
-        looking.backbone.feature_vector(feature_map[:, :, row : row + 16, column : column + 16])
-        for row in range(3)
-        for column in range(3)
+        looking.backbone.feature_vector(
+            feature_map[:, :, max(row - 7, 0) : row + 8, max(column - 7, 0) : column + 8]
+        )
+        for row in range(18)
+        for column in range(18)
     ]
     torch.testing.assert_close(looking(picture), looking.last(torch.stack(windows).mean(dim=0)))
 

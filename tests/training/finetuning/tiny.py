@@ -20,10 +20,10 @@ SPEC = BackboneSpec(
     feature_layer="depthwise convolution",
     feature_size=8,
     stride=4,
-    input_size=64,
+    input_size=60,
     normalisation=Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
 )
-RECIPE = Recipe(crop_size=64, batch_size=4, epochs=3, learning_rate=1e-2, head_learning_rate=1e-1)
+RECIPE = Recipe(crop_size=60, batch_size=4, epochs=3, learning_rate=1e-2, head_learning_rate=1e-1)
 
 
 class TinyBackbone(nn.Module):
@@ -45,7 +45,8 @@ class TinyBackbone(nn.Module):
         return feature_map.mean(dim=(2, 3))
 
     def window_features(self, feature_map: Tensor) -> Tensor:
-        return functional.avg_pool2d(feature_map, SPEC.input_size // SPEC.stride, stride=1)
+        window = SPEC.input_size // SPEC.stride
+        return functional.avg_pool2d(feature_map, window, stride=1, padding=window // 2, count_include_pad=False)
 
     def class_scores(self, features: Tensor) -> Tensor:
         scores: Tensor = self.classifier(features)

@@ -58,7 +58,7 @@ class Backbone(Protocol):
         """Joins the cells of a crop's feature map: (N, D, h, w) to (N, D)."""
 
     def window_features(self, feature_map: Tensor) -> Tensor:
-        """Joins the cells of every crop-sized window, stride one: (N, D, h, w) to (N, D, rows, columns)."""
+        """Joins the cells of the window around every cell, cut at the edges: (N, D, h, w) to the same."""
 
     def class_scores(self, features: Tensor) -> Tensor:
         """Classifies feature vectors: (N, D) to (N, classes), before softmax."""

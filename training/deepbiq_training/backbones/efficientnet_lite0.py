@@ -120,8 +120,9 @@ class EfficientNetLite0(nn.Module):
         return feature_map.mean(dim=(2, 3))
 
     def window_features(self, feature_map: Tensor) -> Tensor:
-        """Averages over every window of 7x7 cells, stride one: (N, 1280, h, w) to (N, 1280, h - 6, w - 6)."""
-        return functional.avg_pool2d(feature_map, SPEC.input_size // SPEC.stride, stride=1)
+        """Averages over the 7x7 cells around every cell, cut at the edges: (N, 1280, h, w) to the same."""
+        window = SPEC.input_size // SPEC.stride
+        return functional.avg_pool2d(feature_map, window, stride=1, padding=window // 2, count_include_pad=False)
 
     def class_scores(self, features: Tensor) -> Tensor:
         """Classifies into ImageNet's classes: (N, 1280) to (N, 1000), before softmax."""

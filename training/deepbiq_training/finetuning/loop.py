@@ -298,6 +298,6 @@ def _configuration(backbone: Backbone, task: Task, recipe: Recipe, devices: int)
 
 
 def _digest(pictures: Sequence[RatedPicture]) -> str:
-    """Tells data sets apart: how many pictures, and a checksum of their names and scores."""
-    listed = json.dumps([[picture.path.name, picture.mos] for picture in pictures])
+    """Tells data sets apart: how many pictures, and a checksum of their names (with the folder) and scores."""
+    listed = json.dumps([[*picture.path.parts[-2:], picture.mos] for picture in pictures])
     return f"{len(pictures)} ({hashlib.sha256(listed.encode()).hexdigest()[:16]})"
