@@ -32,7 +32,7 @@ def compose_manifest(
     return {
         "schema": _SCHEMA,
         "name": name,
-        "description": f"Linear SVRs on frozen ImageNet features of {told['backbone']}; data: {data_set['name']}",
+        "description": f"Linear SVRs on {_kind(told)} features of {told['backbone']}; data: {data_set['name']}",
         "backbone": told["backbone"],
         "feature": {"layer": model.feature_layer, "size": model.feature_size, "stride": model.stride},
         "input": {
@@ -63,6 +63,10 @@ def compose_manifest(
         "metrics": [_metric(data_set["name"], entry) for entry in told["metrics"]],
         "golden": [{"file": file, "scores": dict(scores)} for file, scores in golden.items()],
     }
+
+
+def _kind(told: Mapping[str, Any]) -> str:
+    return "fine-tuned" if "fine_tuning" in told else "frozen ImageNet"
 
 
 def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:

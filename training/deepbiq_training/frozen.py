@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 import deepbiq
 from deepbiq.datasets import DataSet, RatedPicture
@@ -21,6 +22,7 @@ from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
 from deepbiq_training.agreement import Agreement
+from deepbiq_training.backbones import Backbone, EfficientNetLite0
 from deepbiq_training.backbones.efficientnet_lite0_weights import (
     WeightsOrigin,
     load_efficientnet_lite0,
@@ -80,16 +82,82 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         OptionError: When the validation part leaves nothing to train on.
         OSError: When the disk is full or a folder not writable.
     """
-    backbone, origin = load_efficientnet_lite0(settings.weights or packaged_weights_path())
-    data_set, split = settings.data_set, settings.data_set.split_or_all("train")
-    pictures = data_set.read(settings.root, split)
+    backbone, origin = load_pretrained(settings)
+    return fit_and_write(settings, read_parts(settings), backbone, origin, {})
+
+
+def load_pretrained(settings: FrozenSettings) -> tuple[EfficientNetLite0, WeightsOrigin]:
+    """Reads the backbone with its pre-trained weights, and tells where those came from.
+
+    Raises:
+        WeightsError: When the weights are not the backbone's.
+    """
+    return load_efficientnet_lite0(settings.weights or packaged_weights_path())
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The data set and its parts.
+
+    Attributes:
+        split: Of the data set, that all pictures are from.
+        pictures: N pictures.
+        scenes: (N,) the scene of each.
+        scene_rule: How scenes were told apart.
+        validation: (N,) bool, True for the validation part.
+    """
+
+    split: str
+    pictures: Sequence[RatedPicture]
+    scenes: npt.NDArray[np.int64]
+    scene_rule: Mapping[str, object]
+    validation: npt.NDArray[np.bool_]
+
+
+def read_parts(settings: FrozenSettings) -> Parts:
+    """Reads the data set, finds its scenes and draws the validation part; makes the checkpoint's folder.
+
+    Raises:
+        DataSetError: When the data set is incomplete or pictures cannot be read.
+        OptionError: When the validation part leaves nothing to train on.
+        OSError: When the folder cannot be made.
+    """
+    split = settings.data_set.split_or_all("train")
+    pictures = settings.data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
     scenes, scene_rule = find_scenes(pictures)
     validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
+    return Parts(split, pictures, scenes, scene_rule, validation)
+
+
+def fit_and_write(
+    settings: FrozenSettings,
+    parts: Parts,
+    backbone: Backbone,
+    origin: WeightsOrigin,
+    extra: Mapping[str, object],
+) -> Agreements:
+    """Fits the regressors of all plans on a network's features and writes the checkpoint.
+
+    Args:
+        settings: Folders, scale and seed.
+        parts: The data set.
+        backbone: The network, on the CPU.
+        origin: Of its weights; their checksum is the key of the feature caches.
+        extra: What `checkpoint.json` says besides.
+
+    Returns:
+        What each plan and pooling reached on the validation part.
+
+    Raises:
+        DataSetError: When pictures cannot be read.
+        FitError: When a regressor cannot be fitted.
+        OSError: When the disk is full or a folder not writable.
+    """
     extractor = _Extractor(FeatureSampler(backbone), origin, settings)
     fitted = {
-        family: fit_family(_family_data(family, pictures, validation, extractor), family.trained_on, settings.seed)
+        family: fit_family(_family_data(family, parts, extractor), family.trained_on, settings.seed)
         for family in FAMILIES
     }
     agreements = _by_plan(fitted)
@@ -97,14 +165,18 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         "backbone": backbone.spec.name,
         "weights": asdict(origin),
         "data_set": {
-            "name": data_set.name,
-            "split": split,
-            "pictures": len(pictures),
-            "scale": data_set.scale.describe(),
+            "name": settings.data_set.name,
+            "split": parts.split,
+            "pictures": len(parts.pictures),
+            "scale": settings.data_set.scale.describe(),
         },
-        "validation": {**_describe_split(scenes, validation, settings.seed), "same_scene": scene_rule},
+        "validation": {
+            **_describe_split(parts.scenes, parts.validation, settings.seed),
+            "same_scene": parts.scene_rule,
+        },
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
+        **extra,
         **_describe_fits(fitted, agreements),
         "versions": _versions(),
     }
@@ -112,6 +184,7 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         family.regressors_file: regressors_to_npz({name: head.regressor for name, head in heads.items()})
         for family, heads in fitted.items()
     }
+    assert isinstance(backbone, nn.Module)
     write_checkpoint(settings.out, description, backbone, regressors)
     return agreements
 
@@ -131,17 +204,16 @@ class _Extractor:
         return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
 
 
-def _family_data(
-    family: Family, pictures: Sequence[RatedPicture], validation: npt.NDArray[np.bool_], extractor: _Extractor
-) -> FamilyData:
+def _family_data(family: Family, parts: Parts, extractor: _Extractor) -> FamilyData:
+    pictures = parts.pictures
     features = extractor(pictures, family.trained_on)
-    judged: list[int] = np.flatnonzero(validation).tolist()
+    judged: list[int] = np.flatnonzero(parts.validation).tolist()
     evaluated: dict[Plan, Sequence[Features]] = {family.trained_on: [features[i] for i in judged]}
     for plan in family.plans:
         if plan != family.trained_on:
             evaluated[plan] = extractor([pictures[i] for i in judged], plan)
     scores = np.array([picture.mos for picture in pictures])
-    return FamilyData(features, scores, validation, evaluated)
+    return FamilyData(features, scores, parts.validation, evaluated)
 
 
 def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:
