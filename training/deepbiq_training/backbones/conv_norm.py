@@ -58,7 +58,7 @@ class ConvNorm(nn.Module):
     def _convolve_folded(self, maps: Tensor, norm: nn.BatchNorm2d) -> Tensor:
         """Normalises by fixed statistics inside the convolution, for each call anew as the weights may be learning.
 
-        Gradients are those of the two steps, at half the time on CPUs: no pass over the maps is spent on it.
+        Gradients are those of the two steps; no pass over the maps is spent on it, which counts on CPUs.
         """
         conv, mean, variance = self.conv, norm.running_mean, norm.running_var
         assert mean is not None

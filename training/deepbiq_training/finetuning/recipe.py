@@ -36,7 +36,7 @@ class Recipe:
         average_decay: Share of the old value that the moving average of the weights keeps at a step, 0..1.
         batch_norm: `frozen` normalises by ImageNet's statistics: those of a few crops are noise, and the crops of a
             batch would influence each other's scores; frozen ones also fold into the convolutions, which saves
-            a third of the time of a step on CPUs. `batch` uses and updates the batch's own, for 32 crops and more.
+            time on CPUs. `batch` uses and updates the batch's own, for 32 crops and more.
         precision: `32-true`, or `bf16-mixed` on devices that compute with bfloat16.
         patience: Epochs without a better SROCC on the validation part after which the training ends.
     """
