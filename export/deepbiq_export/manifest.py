@@ -62,13 +62,19 @@ def compose_manifest(
     }
 
 
+def default_name(model: TrainedModel) -> str:
+    """Names a bundle after its network and data set."""
+    told = model.description
+    return f"{told['backbone'].replace('_', '-')}-frozen-{told['data_set']['name']}"
+
+
 def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
     """Words for the graph's own metadata, so that it explains itself outside the bundle."""
     return {
         "name": name,
         "backbone": str(model.description["backbone"]),
-        "input": "uint8 (N, H, W, 3), BGR, sides multiples of "
-        f"{model.stride}; normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
+        "input": f"uint8 (N, H, W, 3), BGR, sides {model.input_size} plus multiples of {model.stride}; "
+        f"normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
         "output": f"(N, {model.feature_size}, rows, columns): the features of every window of {model.input_size} "
         f"pixels a side, stride {model.stride}",
     }

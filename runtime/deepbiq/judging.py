@@ -71,7 +71,7 @@ def judge_windows(
         sampled: The picture's size before padding.
         heads: The dense family's regressors by head name.
         pooling: One of the seven.
-        window: Side of a window in cells.
+        window: Side of a window in cells, a partial one counted.
         stride: Pixels per cell.
     """
     depth, rows, columns = features.shape

@@ -89,7 +89,7 @@ class Setting:
         scale: The scale policy.
         heads: The plan family's regressors by head name.
         size: Side of the network's input crop in pixels.
-        stride: Pixels per cell of the feature map.
+        stride: Pixels from one window to the next, and per cell of the quality map.
     """
 
     plan: Plan
@@ -236,7 +236,8 @@ class Scorer:
     def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
         setting = self.setting
         if setting.plan.family == "dense":
-            window = setting.size // setting.stride
+            # A cell that a window covers only in part counts: together the windows then cover every cell.
+            window = -(-setting.size // setting.stride)
             return judge_windows(features, sampled, setting.heads, setting.pooling, window, setting.stride)
         return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
 

@@ -18,7 +18,7 @@ from deepbiq.errors import OptionError  # noqa: E402
 from deepbiq.plans import Plan  # noqa: E402
 from deepbiq.pooling import POOLINGS  # noqa: E402
 from deepbiq.regression import regressors_from_npz  # noqa: E402
-from deepbiq_training.backbones.efficientnet_lite0_weights import WeightsError  # noqa: E402
+from deepbiq_training.backbones import WeightsError  # noqa: E402
 from deepbiq_training.checkpoint import DESCRIPTION, read_checkpoint  # noqa: E402
 from deepbiq_training.families import FAMILIES  # noqa: E402
 from deepbiq_training.frozen import FrozenSettings, train_frozen  # noqa: E402

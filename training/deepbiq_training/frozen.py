@@ -20,11 +20,7 @@ from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
 from deepbiq_training.agreement import Agreement
-from deepbiq_training.backbones.efficientnet_lite0_weights import (
-    WeightsOrigin,
-    load_efficientnet_lite0,
-    packaged_weights_path,
-)
+from deepbiq_training.backbones import WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
@@ -46,7 +42,9 @@ class FrozenSettings:
         root: BIQ2021's folder in its official layout.
         out: Folder of the checkpoint.
         features: Folder of the feature caches; None puts them under `out`.
-        weights: Weights file of the backbone; None takes the package's.
+        backbone: One of `deepbiq_training.backbones.BACKBONES`.
+        weights: Weights file of the backbone; None takes the installed package's, where there is one.
+        mean: Mean file of a `.caffemodel`.
         validation_pictures: Pictures that choose the hyper-parameters, in whole scenes.
         short_side: The training scale in pixels.
         seed: Draws the validation part and the crops of the prediction head.
@@ -55,7 +53,9 @@ class FrozenSettings:
     root: Path
     out: Path
     features: Path | None = None
+    backbone: str = "efficientnet_lite0"
     weights: Path | None = None
+    mean: Path | None = None
     validation_pictures: int = 1000
     short_side: int = 512
     seed: int = 0
@@ -73,10 +73,11 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     Raises:
         DataSetError: When the data set is incomplete or pictures cannot be read.
         WeightsError: When the weights are not the backbone's.
-        OptionError: When the validation part leaves nothing to train on.
+        OptionError: When the validation part leaves nothing to train on, or the backbone needs other files.
         OSError: When the disk is full or a folder not writable.
     """
-    backbone, origin = load_efficientnet_lite0(settings.weights or packaged_weights_path())
+    # The features come from before the last layer, so it does not matter which classes that one knows.
+    backbone, origin = load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
     pictures = read_biq2021(settings.root, "train")
     settings.out.mkdir(parents=True, exist_ok=True)
     scenes = scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures])
@@ -117,7 +118,7 @@ class _Extractor:
     def __call__(self, pictures: Sequence[RatedPicture], plan: Plan) -> list[Features]:
         short_side = self.settings.short_side
         root = self.settings.features or self.settings.out / "features"
-        cache = FeatureCache(root, weights_sha256=self.origin.sha256, plan=plan, short_side=short_side)
+        cache = FeatureCache(root, weights_sha256=self.origin.key, plan=plan, short_side=short_side)
         return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
 
 

@@ -25,8 +25,8 @@ class Engine(Protocol):
         """Computes the features of every crop-sized window.
 
         Args:
-            images: (N, H, W, 3) uint8, BGR, contiguous, H and W multiples of the backbone's stride and at least the
-                bundle's input size.
+            images: (N, H, W, 3) uint8, BGR, contiguous, H and W the bundle's input size plus multiples of its
+                stride.
 
         Returns:
             (N, D, rows, columns) float32, one row and column for pictures of exactly the input size; a fresh array
