@@ -1,4 +1,4 @@
-"""A network whose features are known in closed form: the mean colour of every 32x32 cell."""
+"""A network whose features are known in closed form: the mean colour of every window, 32 pixels apart."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ SIZE = 96
 STRIDE = 32
 
 
-def mean_colour_graph() -> bytes:
-    """uint8 NHWC BGR in; `features` (N, 3, rows, columns) of every 96x96 window out, in the order B, G, R."""
+def mean_colour_graph(size: int = SIZE) -> bytes:
+    """uint8 NHWC BGR in; `features` (N, 3, rows, columns) of every window out, in the order B, G, R."""
     onnx = pytest.importorskip("onnx", reason="the tiny model is made with onnx: install deepbiq[export]")
     helper, tensor = onnx.helper, onnx.TensorProto
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=tensor.FLOAT),
         helper.make_node("Transpose", ["float"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node("AveragePool", ["nchw"], ["cells"], kernel_shape=[STRIDE] * 2, strides=[STRIDE] * 2),
-        helper.make_node("AveragePool", ["cells"], ["features"], kernel_shape=[SIZE // STRIDE] * 2, strides=[1, 1]),
+        helper.make_node("AveragePool", ["nchw"], ["features"], kernel_shape=[size] * 2, strides=[STRIDE] * 2),
     ]
     graph = helper.make_graph(
         nodes,

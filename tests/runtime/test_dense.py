@@ -9,11 +9,27 @@ from deepbiq.dense import dense_features, pad_to_stride
     ("size", "padded"),
     [((512, 512), (512, 512)), ((513, 500), (544, 512)), ((64, 64), (224, 224)), ((225, 224), (256, 224))],
 )
-def test_padding_to_whole_cells_and_one_window(size, padded):
+def test_padding_to_whole_windows(size, padded):
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     out = pad_to_stride(picture, 224, 32)
     assert out.shape == (*padded, 3)
     np.testing.assert_array_equal(out[: size[0], : size[1]], picture)
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [((512, 515), (515, 515)), ((516, 227), (547, 227)), ((64, 100), (227, 227)), ((228, 259), (259, 259))],
+)
+def test_windows_need_not_be_multiples_of_the_stride(size, padded):
+    assert pad_to_stride(np.zeros((*size, 3), np.uint8), 227, 32).shape == (*padded, 3)
+
+
+@pytest.mark.parametrize("side", range(64, 700, 9))
+def test_padding_is_less_than_a_stride_and_ends_with_a_window(side):
+    for size in (224, 227):
+        padded = pad_to_stride(np.zeros((side, 70, 3), np.uint8), size, 32).shape[0]
+        assert (padded - size) % 32 == 0
+        assert padded == size if side <= size else side <= padded < side + 32
 
 
 def window_means(images):
@@ -38,6 +54,24 @@ def test_tiles_join_without_a_seam(monkeypatch, cells):
     np.testing.assert_array_equal(dense_features(network, picture, 224, 32), expected)
     assert len(seen) > 1
     assert max(seen) <= 1280 * 1280
+
+
+@pytest.mark.parametrize("windows", [(1, 60), (29, 31)])
+def test_tiles_of_windows_that_are_no_multiple_of_the_stride(monkeypatch, windows):
+    """The network's result depends on every pixel's place, so a window one pixel off would be seen."""
+    height, width = (227 + 32 * (count - 1) for count in windows)
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    def corners(images):
+        assert all((side - 227) % 32 == 0 for side in images.shape[1:3])
+        ends = images[:, 226::32, 226::32].astype(np.float32)
+        starts = images[:, ::32, ::32][:, : ends.shape[1], : ends.shape[2]].astype(np.float32)
+        return np.moveaxis(starts + 1000 * ends, -1, 1)
+
+    expected = corners(picture[None])[0]
+    assert expected.shape == (3, *windows)
+    monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
+    np.testing.assert_array_equal(dense_features(corners, picture, 227, 32), expected)
 
 
 def test_windows_see_their_surroundings_across_a_tile_border(monkeypatch):

@@ -100,7 +100,7 @@ def _parse(message: str, data: bytes, path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        return message_class(message).FromString(data)
+        return _message_class(message).FromString(data)
     except DecodeError as error:
         raise WeightsError(f"{path}: truncated, or not a file of Caffe's ({error})") from error
 
@@ -122,7 +122,7 @@ def _legacy_shape(blob: Any) -> Iterator[int]:
 
 
 @functools.cache
-def message_class(message: str) -> Any:
+def _message_class(message: str) -> Any:
     """Builds the class of one of the messages, in a pool of its own so that Caffe's own may be loaded beside it."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
