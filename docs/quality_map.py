@@ -20,7 +20,7 @@ GAP = 8
 
 def main() -> None:
     """Writes the picture."""
-    sharp = np.asarray(cv2.imread(str(ROOT / "samples" / "chelsea.jpg")), dtype=np.uint8)
+    sharp = np.asarray(cv2.imread(str(ROOT / "samples" / "rocket.jpg")), dtype=np.uint8)
     half_blurred = sharp.copy()
     middle = sharp.shape[1] // 2
     half_blurred[:, middle:] = cv2.GaussianBlur(sharp, (0, 0), BLUR_SIGMA)[:, middle:]

@@ -33,7 +33,7 @@ def biq2021() -> Path:
     return BIQ2021
 
 
-def tiny_manifest(size: int = SIZE) -> dict:
+def tiny_manifest() -> dict:
     plans = {
         family: {"regressors": f"regressors/{file}.npz", "pooling": "prediction-avg"}
         for family, file in (("random", "many"), ("grid", "many"), ("dense", "many"), ("whole", "whole"))
@@ -44,7 +44,7 @@ def tiny_manifest(size: int = SIZE) -> dict:
         "description": "mean colours, for tests",
         "backbone": "mean_colour",
         "feature": {"layer": "mean", "size": 3, "stride": STRIDE},
-        "input": {"name": "image", "size": size, "layout": "NHWC", "dtype": "uint8", "colour_order": "BGR"},
+        "input": {"name": "image", "size": SIZE, "layout": "NHWC", "dtype": "uint8", "colour_order": "BGR"},
         "training_scale": {"short_side": 256},
         "score": {"min": 0, "max": 100, "direction": "higher is better"},
         "graphs": {"fp32": {"file": "features.onnx", "output": "features"}},
@@ -57,13 +57,13 @@ def tiny_manifest(size: int = SIZE) -> dict:
     }
 
 
-def tiny_files(size: int = SIZE) -> dict[str, bytes]:
+def tiny_files() -> dict[str, bytes]:
     """The score of a crop is its mean blue value times 100 / 255."""
     blue = LinearRegressor(np.array([100 / 255, 0, 0]), 0.0)
     concat = LinearRegressor(np.tile([100 / 255 / 25, 0, 0], 25), 0.0)
     heads = dict.fromkeys(("prediction", "feature-min", "feature-avg", "feature-max"), blue)
     return {
-        "features.onnx": mean_colour_graph(size),
+        "features.onnx": mean_colour_graph(),
         "regressors/many.npz": regressors_to_npz({**heads, "concat": concat}),
         "regressors/whole.npz": regressors_to_npz({**heads, "concat": blue}),
     }

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.datasets import DataSetError, RatedPicture, read_biq2021
-from deepbiq.datasets.biq2021 import SPLITS
-from deepbiq.errors import OptionError
+from deepbiq.datasets import DataSetError, RatedPicture
+from deepbiq.datasets.faults import list_faults
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.agreement import MIN_PICTURES, agreement
-
-DATASETS = ("biq2021",)
-
-
-def read_dataset(name: str, root: Path, split: str) -> list[RatedPicture]:
-    """Reads one split of a data set in its official layout.
-
-    Raises:
-        OptionError: When deepbiq has no reader of that name, or the data set no such split.
-        DataSetError: When the folder does not hold what the layout promises.
-    """
-    if name not in DATASETS:
-        raise OptionError(f"unknown data set {name!r}: this deepbiq reads {', '.join(DATASETS)}")
-    for known in SPLITS:
-        if split == known:
-            return read_biq2021(root, known)
-    raise OptionError(f"{name} has no split {split!r}: use {' or '.join(SPLITS)}")
 
 
 def predict(
@@ -50,15 +31,16 @@ def predict(
     Raises:
         DataSetError: When a picture cannot be scored: figures on the rest would not be what they are called.
     """
-    scores, faults = [], []
+    scores: list[float] = []
+    faults: list[str] = []
     for result in scorer.stream([picture.path for picture in pictures]):
         advance()
         if result.score is None:
-            faults.append(result.error)
+            faults.append(str(result.error))
         else:
             scores.append(result.score)
     if faults:
-        raise DataSetError(f"{len(faults)} pictures cannot be scored: {'; '.join(map(str, faults[:10]))}")
+        raise DataSetError(f"{len(faults)} pictures cannot be scored: {list_faults(faults)}")
     return np.array(scores)
 
 

@@ -11,17 +11,25 @@ import typer
 from deepbiq.cli.extras import require_extra
 from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
+from deepbiq.datasets import dataset_names, find_dataset
 
 
 def accuracy(
     root: Annotated[Path, typer.Option(help="Folder of the data set in its official layout.")],
-    dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
-    split: Annotated[str, typer.Option(help="train or test.")] = "test",
-    plan: Annotated[str | None, typer.Option(help="Sampling plan [default: the bundle's].")] = None,
-    pool: Annotated[str | None, typer.Option(help="Pooling [default: the bundle's for the plan].")] = None,
+    dataset: Annotated[str, typer.Option(help=f"Name of the data set: {', '.join(dataset_names())}.")] = "biq2021",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split of the data set (default: test, or all where it has none)."),
+    ] = None,
+    rating_scale: Annotated[
+        str | None,
+        typer.Option(help="Scale of the ratings in a csv: LOW..HIGH, or LOW..HIGH:lower (is better)."),
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="Sampling plan (default: the bundle's).")] = None,
+    pool: Annotated[str | None, typer.Option(help="Pooling (default: the bundle's for the plan).")] = None,
     scale: Annotated[str, typer.Option(help="auto, native or the short side in pixels.")] = "auto",
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder or zip of a bundle [default: the one that ships with deepbiq].")
+        Path | None, typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq).")
     ] = None,
     engine: Annotated[str, typer.Option(help="Inference engine.")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the engine.")] = "auto",
@@ -34,17 +42,21 @@ def accuracy(
     Correlations come with 95 % bootstrap intervals over pictures, and by subset; PLCC is taken without a fitted
     curve.
     """
+    data_set = find_dataset(dataset, rating_scale)
     require_extra("bench", "scipy", "matplotlib")
     from deepbiq.scorer import load
-    from deepbiq_benchmarks.accuracy import predict, read_dataset, report
-    from deepbiq_benchmarks.results import circumstances, save_result
+    from deepbiq_benchmarks.accuracy import predict, report
+    from deepbiq_benchmarks.results import check_writable, circumstances, save_result
     from deepbiq_benchmarks.scatter import draw_scatter, save_figure
 
-    pictures = read_dataset(dataset, root, split)
+    check_writable(*([plot.parent] if plot else []), *([results] if results else []))
+    split = split or data_set.split_or_all("test")
+    pictures = data_set.read(root, split)
     with load(bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale) as scorer:
         with progress_bar("scoring", len(pictures)) as advance:
             predicted = predict(scorer, pictures, advance)
         identity = {"dataset": dataset, "split": split, **scorer.identity(), "scale": scale}
+    identity["rating_scale"] = data_set.scale.describe()
     result = {**report(pictures, predicted, identity), **circumstances()}
     if plot is not None:
         save_figure(draw_scatter(pictures, predicted, result), plot)
@@ -57,14 +69,16 @@ def accuracy(
 def _as_text(result: dict[str, Any]) -> str:
     heading = "{dataset} {split}, {plan} ({pool}), {engine} {precision}, {model}".format(**result)
     rows = {"all": result, **result["subsets"]}
-    lines = [f"{'':6}{'n':>6}  {'PLCC':23}{'SROCC':23}{'KROCC':8}{'RMSE':>6}{'MAE':>7}"]
-    for name, row in rows.items():
+    width = max(6, *map(len, rows))
+    lines = [f"{'':{width}}{'n':>6}  {'PLCC':23}{'SROCC':23}{'KROCC':8}{'RMSE':>6}{'MAE':>7}"]
+    for subset, row in rows.items():
+        name = f"{subset:{width}}"
         intervals = (
             f"{row[key]:.3f} [{row[f'{key}_ci95'][0]:.3f}, {row[f'{key}_ci95'][1]:.3f}]"
             for key in ("plcc", "srocc")
         )
         plcc, srocc = intervals
         lines.append(
-            f"{name:6}{row['n']:6d}  {plcc:23}{srocc:23}{row['krocc']:<8.3f}{row['rmse']:6.2f}{row['mae']:7.2f}"
+            f"{name}{row['n']:6d}  {plcc:23}{srocc:23}{row['krocc']:<8.3f}{row['rmse']:6.2f}{row['mae']:7.2f}"
         )
     return "\n".join((heading, *lines))

@@ -5,7 +5,6 @@ Both sides of every ratio are measured in turn within one run, so the machine's 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,12 +57,11 @@ def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict
     """Times `deepbiq score PICTURE` as a whole process against one that imports the libraries and ends.
 
     Returns:
-        Medians in milliseconds, the ratio of the medians, and the largest peak memory of a score process in MB.
+        Medians in milliseconds, the ratio of the medians, and the peak memory of a score process in MB.
     """
-    peaks: list[float] = []
     command = [sys.executable, "-m", "deepbiq", "score", str(picture)]
     score, imports = _alternate(
-        lambda: peaks.append(_run(command)),
+        lambda: _run(command),
         lambda: _run([sys.executable, "-c", LIBRARIES]),
         warm_up=warm_up,
         rounds=rounds,
@@ -72,7 +70,7 @@ def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict
         "score_process_ms": 1000 * score,
         "imports_process_ms": 1000 * imports,
         "ratio": score / imports,
-        "peak_memory_mb": max(peaks),
+        "peak_memory_mb": _peak_memory_mb(command),
         "warm_up": warm_up,
         "n": rounds,
     }
@@ -98,11 +96,22 @@ def _alternate(
     return median(times[0][warm_up:]), median(times[1][warm_up:])
 
 
-def _run(command: list[str]) -> float:
-    """Runs a process to its end; returns its peak resident memory in MB."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own interpreter
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise EngineError(f"{' '.join(command)} ended with exit code {process.returncode}")
-    return usage.ru_maxrss / 1024  # Linux counts KiB
+def _run(command: list[str]) -> None:
+    """Runs a process to its end."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603  # our own interpreter
+    if done.returncode:
+        raise EngineError(f"{' '.join(command)} ended with exit code {done.returncode}")
+
+
+def _peak_memory_mb(command: list[str]) -> float:
+    """Runs a process and returns its peak resident memory in MB.
+
+    A child starts with the peak of the process that forks it, so an interpreter that holds nothing starts it.
+    """
+    measure = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    launcher = [sys.executable, "-c", measure, *command]
+    done = subprocess.run(launcher, capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
+    return int(done.stdout) / 1024  # Linux counts KiB

@@ -20,6 +20,17 @@ def circumstances() -> dict[str, Any]:
     return {"deepbiq": __version__, "machine": machine_facts(), "date": date}
 
 
+def check_writable(*folders: Path) -> None:
+    """Finds out before anything is measured whether its result will have a place.
+
+    Raises:
+        OptionError: When one of the folders does not exist.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise OptionError(f"there is no folder {folder} to write the result into: make it first")
+
+
 def save_result(folder: Path, parts: tuple[str, ...], result: dict[str, Any]) -> Path:
     """Writes a result as JSON.
 

@@ -37,6 +37,7 @@ def load_pytorch_checkpoint(folder: Path) -> TrainedModel:
         feature_layer=spec.feature_layer,
         feature_size=spec.feature_size,
         stride=spec.stride,
+        outer_windows=spec.outer_windows,
         input_size=spec.input_size,
         mean=spec.normalisation.mean,
         std=spec.normalisation.std,
@@ -71,7 +72,7 @@ class _PixelGraph(nn.Module):
         self.register_buffer("mean", torch.tensor(normalisation.mean[::-1]).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps (N, H, W, 3) uint8 BGR to the features of every window, (N, D, rows, columns)."""
+        """Maps (N, H, W, 3) uint8 BGR to the features of its windows, (N, D, rows, columns)."""
         # Transposed while a value is still one byte.
         feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
         return self.backbone.window_features(feature_map)

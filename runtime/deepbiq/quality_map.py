@@ -1,7 +1,7 @@
 """The quality map: where in a picture the quality is, and an overlay to look at.
 
-A map has one cell per `stride` pixels of the picture that the network saw. Its value is the mean prediction
-of all crops or windows that cover the cell.
+A map has one cell per `stride` pixels of the picture that the network saw. Its value is the prediction of the
+window around the cell, or with a plan of crops the mean prediction of the crops that cover it.
 """
 
 from __future__ import annotations
@@ -12,26 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
-
-
-def map_of_windows(window_scores: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """Averages, for every cell, the predictions of the windows that cover it.
-
-    Args:
-        window_scores: (rows, columns) predictions, one per window position, stride one cell.
-        window: Side of a window in cells.
-
-    Returns:
-        (rows + window - 1, columns + window - 1) float64, not clipped.
-    """
-    rows, columns = (_cover(count, window) for count in window_scores.shape)
-    return np.asarray(rows @ window_scores @ columns.T / np.outer(rows.sum(axis=1), columns.sum(axis=1)))
-
-
-def _cover(count: int, window: int) -> npt.NDArray[np.float64]:
-    """Says which of `count` windows cover which cell: (count + window - 1, count), 1 where it does."""
-    cells, starts = np.ogrid[: count + window - 1, :count]
-    return ((starts <= cells) & (cells < starts + window)).astype(np.float64)
 
 
 def map_of_crops(
@@ -64,10 +44,19 @@ def map_of_crops(
     return means
 
 
-def overlay(bgr: npt.NDArray[np.uint8], quality_map: npt.NDArray[np.float32], stride: int) -> npt.NDArray[np.uint8]:
-    """Draws a quality map over its picture: dark blue is bad, yellow is excellent (the cividis scale).
+OVERLAY_SPAN = 15.0
+"""Score points from the picture's mean at which an overlay has its full colour; about what separates two labels."""
+_WORSE_BGR = np.array([43, 24, 178], dtype=np.float32)
+_BETTER_BGR = np.array([172, 102, 33], dtype=np.float32)
+"""The ends of ColorBrewer's RdBu scale, which reads with and without colour vision deficiency."""
+_FULL_COLOUR = 0.75
 
-    The picture shows in grey under the colours; cells that no crop covered keep the picture's own colours.
+
+def overlay(bgr: npt.NDArray[np.uint8], quality_map: npt.NDArray[np.float32], stride: int) -> npt.NDArray[np.uint8]:
+    """Draws a quality map over its picture: red where it is worse than the picture's own mean, blue where better.
+
+    The picture shows in grey under the colours, plain grey where it is as good as on average; cells that no crop
+    covered keep the picture's own colours.
 
     Args:
         bgr: (H, W, 3) uint8, BGR, as the network saw it.
@@ -82,12 +71,12 @@ def overlay(bgr: npt.NDArray[np.uint8], quality_map: npt.NDArray[np.float32], st
     height, width = bgr.shape[:2]
     size_wh = (quality_map.shape[1] * stride, quality_map.shape[0] * stride)
     known = np.isfinite(quality_map)
-    level = np.where(known, quality_map, np.float32(np.mean(quality_map, where=known))) * np.float32(2.55)
-    smooth = cv2.resize(level, size_wh, interpolation=cv2.INTER_CUBIC)[:height, :width]
-    # cividis reads the same with and without colour vision deficiency (Nunez et al., PLoS ONE 2018).
-    colour = cv2.applyColorMap(np.clip(np.rint(smooth), 0, 255).astype(np.uint8), cv2.COLORMAP_CIVIDIS)
-    grey = cv2.cvtColor(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    drawn = cv2.addWeighted(grey, 0.55, colour, 0.45, 0.0)
+    deviation = np.where(known, quality_map - np.mean(quality_map, where=known), 0.0) / OVERLAY_SPAN
+    smooth = cv2.resize(deviation.astype(np.float32), size_wh, interpolation=cv2.INTER_CUBIC)[:height, :width]
+    strength = _FULL_COLOUR * np.clip(np.abs(smooth), 0, 1)[..., None]
+    colour = np.where(smooth[..., None] < 0, _WORSE_BGR, _BETTER_BGR)
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)[..., None]
+    drawn = np.rint(grey + strength * (colour - grey))
     covered = cv2.resize(known.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST)[:height, :width]
     return np.where(covered[..., None] > 0, drawn, bgr).astype(np.uint8)
 

@@ -37,8 +37,8 @@ class Score:
         label: `bad`, `poor`, `fair`, `good` or `excellent`.
         spread: Standard deviation of `crop_scores`, in score points: how uneven the picture is.
         crop_scores: (N,) float64, the regressor's prediction of each crop or window in score points, not clipped.
-        quality_map: (h, w) float32, 0..100, row by row from the top left: the mean prediction of the crops that
-            cover each cell of the picture; NaN where no crop lies.
+        quality_map: (h, w) float32, 0..100, row by row from the top left: the prediction of the window around
+            each cell of the picture, or the mean prediction of the crops that cover it; NaN where no crop lies.
         path: The file, or None for bytes and arrays.
         plan: The sampling plan.
         pool: The pooling.

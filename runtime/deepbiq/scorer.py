@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
-from deepbiq.dense import dense_features
+from deepbiq.dense import crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
 from deepbiq.errors import BundleError, ImageError, OptionError
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
@@ -90,6 +90,7 @@ class Setting:
         heads: The plan family's regressors by head name.
         size: Side of the network's input crop in pixels.
         stride: Pixels from one window to the next, and per cell of the quality map.
+        outer_windows: Windows at each edge of a picture that reach over it.
     """
 
     plan: Plan
@@ -98,6 +99,7 @@ class Setting:
     heads: dict[str, LinearRegressor]
     size: int
     stride: int
+    outer_windows: int
 
 
 def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: str) -> Setting:
@@ -123,7 +125,14 @@ def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: s
         heads=heads,
         size=manifest["input"]["size"],
         stride=manifest["feature"]["stride"],
+        outer_windows=_outer_windows(manifest),
     )
+
+
+def _outer_windows(manifest: Mapping[str, Any]) -> int:
+    """Reads how many windows reach over an edge; where it is not stated there is one around every cell."""
+    around_every_cell = manifest["input"]["size"] // manifest["feature"]["stride"] // 2
+    return int(manifest["feature"].get("outer_windows", around_every_cell))
 
 
 class Scorer:
@@ -188,7 +197,7 @@ class Scorer:
             result: What scoring it returned.
 
         Returns:
-            (H, W, 3) uint8, BGR: dark blue where the picture is bad, yellow where it is excellent.
+            (H, W, 3) uint8, BGR: red where the picture is worse than its own mean, blue where it is better.
         """
         bgr = bring_to_scale(self._read(picture).bgr, self.setting.scale)
         return overlay(bgr, result.quality_map, self.setting.stride)
@@ -236,18 +245,20 @@ class Scorer:
     def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
         setting = self.setting
         if setting.plan.family == "dense":
-            # A cell that a window covers only in part counts: together the windows then cover every cell.
-            window = -(-setting.size // setting.stride)
-            return judge_windows(features, sampled, setting.heads, setting.pooling, window, setting.stride)
+            return judge_windows(
+                features, sampled, setting.heads, setting.pooling, setting.stride, setting.outer_windows
+            )
         return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
 
     def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
         setting = self.setting
         if setting.plan.family == "dense":
-            return dense_features(self.engine.features, images[0], setting.size, setting.stride)
+            return dense_features(
+                self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
+            )
         passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
-        return np.concatenate([self.engine.features(part)[:, :, 0, 0] for part in passes])
+        return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
 
     def _score(self, item: _Sampled) -> Score:
         infer_start = perf_counter()

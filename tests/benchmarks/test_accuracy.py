@@ -76,10 +76,42 @@ def test_a_picture_that_cannot_be_scored_is_an_error_and_not_a_smaller_n(bench, 
     assert done.stdout == ""
 
 
+def test_ratings_of_ones_own_on_a_stated_scale(bench, root):
+    rows = [f"Images/ss0{1 + i // 4} ({i}).jpg,{5 - 4 * blue / 255:.4f}" for i, blue in enumerate(BLUES)]
+    (root / "ratings.csv").write_text("\n".join(["path,mos", *rows]))
+    options = ("--dataset", "csv", "--root", root, "--format", "json")
+    result = json.loads(bench(*options, "--rating-scale", "1..5:lower").stdout)
+    assert (result["dataset"], result["split"], result["n"]) == ("csv", "all", 7)
+    assert result["rating_scale"]["direction"] == "lower is better"
+    assert result["plcc"] == pytest.approx(1, abs=1e-4)
+    assert result["mae"] < 1.5
+    assert json.loads(bench(*options).stdout)["plcc"] == pytest.approx(-1, abs=1e-4)
+
+
+def test_a_data_set_of_another_room_by_its_name(bench, tmp_path):
+    root = tmp_path / "tid2013"
+    (root / "distorted_images").mkdir(parents=True)
+    names = [f"i0{1 + i % 2}_{i // 4:02d}_{i}.bmp" for i in range(len(BLUES))]
+    for name, blue in zip(names, BLUES, strict=True):
+        cv2.imwrite(str(root / "distorted_images" / name), np.full((128, 128, 3), (blue, 0, 0), np.uint8))
+    (root / "mos_with_names.txt").write_text(
+        "\n".join(f"{9 * blue / 255:.5f} {name.upper()}" for name, blue in zip(names, BLUES, strict=True))
+    )
+    (root / "mos_std.txt").write_text("0.1\n" * len(BLUES))
+    done = bench("--dataset", "tid2013", "--root", root)
+    assert done.exit_code == 0, done.stderr
+    heading, _, every, *subsets = done.stdout.splitlines()
+    assert heading.startswith("tid2013 all")
+    assert every.split()[:3] == ["all", "7", "1.000"]
+    assert [line.split()[:2] for line in subsets] == [["00", "4"], ["01", "3"]]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--dataset", "koniq"], "koniq"),
+        (["--dataset", "koniq"], "use biq2021, csiq, csv"),
+        (["--dataset", "tid2013", "--split", "test"], "use all"),
+        (["--rating-scale", "0..1"], "has its own scale"),
         (["--split", "validation"], "validation"),
         (["--plot", "no/such/folder/plot.png"], "plot.png"),
         (["--plot", "plot.xyz"], "plot.xyz"),

@@ -33,6 +33,7 @@ def test_the_manifest_tells_what_a_user_must_know(bundle):
         "layer": "head convolution after ReLU6, averaged over a crop's cells",
         "size": 1280,
         "stride": 32,
+        "outer_windows": 3,
     }
     assert manifest["input"]["normalisation"] == {"mean": [127.0] * 3, "std": [128.0] * 3, "inside_graph": True}
     assert manifest["training_scale"] == {"short_side": 512}
@@ -66,7 +67,7 @@ def test_scores_agree_with_the_trained_network(bundle, model):
     from deepbiq.regression import regressors_from_npz
 
     head = regressors_from_npz(model.regressors["regressors/crops.npz"], name="crops")["prediction"]
-    expected = head.predict(model.reference(picture[None])[:, :, 0, 0])[0]
+    expected = head.predict(model.reference(picture[None])[:, :, 3, 3])[0]
     with deepbiq.load(bundle, plan="grid:1", pool="prediction-avg") as scorer:
         assert scorer(picture).score == pytest.approx(expected, abs=1e-3)
 

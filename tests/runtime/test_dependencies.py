@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 RUNTIME = Path(__file__).parents[2] / "runtime" / "deepbiq"
-HEAVY = ("torch", "torchvision", "sklearn", "scipy", "onnx", "matplotlib", "deepbiq_export", "deepbiq_training")
+HEAVY = (
+    "torch", "torchvision", "sklearn", "scipy", "onnx", "matplotlib", "openpyxl",
+    "deepbiq_export", "deepbiq_training",
+)  # fmt: skip
 MODULES = sorted(
     ".".join(("deepbiq", *path.relative_to(RUNTIME).with_suffix("").parts)).removesuffix(".__init__")
     for path in RUNTIME.rglob("*.py")

@@ -13,11 +13,13 @@ def engine_of(model, **names):
     return OnnxRuntimeEngine(model, precision="fp32", threads=1, **{**NAMES, **names})
 
 
-def test_features_are_averages_over_windows():
+def test_features_are_averages_over_windows_cut_at_the_edges():
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
     features = engine_of(mean_colour_graph()).features(images)
-    windows = np.stack([images[:, :, :96], images[:, :, 32:]], axis=1)  # (N, columns, 96, 96, 3)
-    np.testing.assert_allclose(features, windows.mean(axis=(2, 3)).transpose(0, 2, 1)[:, :, None], rtol=1e-5)
+    assert features.shape == (2, 3, 3, 4)
+    np.testing.assert_allclose(features[:, :, 1, 1], images[:, :, :96].mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(features[:, :, 0, 0], images[:, :64, :64].mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(features[:, :, 2, 3], images[:, 32:, 64:].mean(axis=(1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", [b"", b"nonsense", mean_colour_graph()[:-40]])

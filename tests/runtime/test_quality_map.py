@@ -1,20 +1,6 @@
 import numpy as np
 
-from deepbiq.quality_map import clip_map, map_of_crops, map_of_windows, overlay
-
-
-def test_a_cell_is_the_mean_of_the_windows_over_it():
-    scores = np.array([[10.0, 20.0, 60.0]])  # three windows of two cells on a strip of four
-    np.testing.assert_allclose(map_of_windows(scores, 2), [[10, 15, 40, 60]] * 2)
-
-
-def test_windows_agree_with_the_definition():
-    scores = np.random.default_rng(0).random((4, 6))
-    by_hand, count = np.zeros((6, 8)), np.zeros((6, 8))
-    for i, j in np.ndindex(scores.shape):
-        by_hand[i : i + 3, j : j + 3] += scores[i, j]
-        count[i : i + 3, j : j + 3] += 1
-    np.testing.assert_allclose(map_of_windows(scores, 3), by_hand / count)
+from deepbiq.quality_map import clip_map, map_of_crops, overlay
 
 
 def test_crops_cover_the_cells_whose_centre_they_hold():
@@ -35,9 +21,19 @@ def test_maps_are_clipped_and_keep_what_is_unknown():
     )
 
 
-def test_overlay_is_brighter_where_the_picture_is_better_and_leaves_unknown_cells_alone():
-    picture = np.full((64, 100, 3), 90, np.uint8)
-    drawn = overlay(picture, np.float32([[5, 5, 95, np.nan]] * 2), 32)
+def test_overlay_is_red_where_worse_blue_where_better_grey_where_equal_and_itself_where_unknown():
+    picture = np.zeros((64, 132, 3), np.uint8)
+    picture[:] = (80, 90, 100)
+    drawn = overlay(picture, np.float32([[30, 50, 70, 50, np.nan]] * 2), 32).astype(int)
     assert drawn.shape == picture.shape
-    assert drawn[:, 64:90].mean() > drawn[:, :30].mean() + 20
-    np.testing.assert_array_equal(drawn[:, 96:], 90)
+    blue, green, red = np.moveaxis(drawn, -1, 0)
+    assert (red[:, :16] > blue[:, :16] + 50).all()
+    assert (blue[:, 76:84] > red[:, 76:84] + 50).all()
+    assert abs(red[:, 47:49] - green[:, 47:49]).max() < 12
+    np.testing.assert_array_equal(drawn[:, 128:], picture[:, 128:])
+
+
+def test_overlay_of_an_even_picture_is_grey():
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    drawn = overlay(picture, np.full((2, 2), 55, np.float32), 32)
+    assert (drawn == drawn[..., :1]).all()

@@ -13,7 +13,7 @@ from deepbiq.bundle import write_bundle
 from deepbiq.crops import pad_to_size
 from deepbiq.pooling import POOLINGS
 from tests.conftest import tiny_files, tiny_manifest
-from tests.tiny_model import SIZE, STRIDE
+from tests.tiny_model import SIZE, STRIDE, inside_windows_graph
 
 PLANS = ["random:25", "grid:25", "dense", "whole"]
 
@@ -37,28 +37,32 @@ def blue(pixels):
     return pixels[..., 0].mean() * 100 / 255
 
 
-def test_dense_is_the_mean_over_windows(tiny_bundle, picture):
+def test_dense_is_the_mean_over_a_window_around_every_cell(tiny_bundle, picture):
     with deepbiq.load(tiny_bundle) as scorer:
         result = scorer(picture)
     windows = [
-        blue(picture[top : top + SIZE, left : left + SIZE])
-        for top in range(0, 128 - SIZE + 1, STRIDE)
-        for left in range(0, 160 - SIZE + 1, STRIDE)
+        blue(picture[max(top, 0) : top + SIZE, max(left, 0) : left + SIZE])
+        for top in range(-STRIDE, 128 - STRIDE, STRIDE)
+        for left in range(-STRIDE, 160 - STRIDE, STRIDE)
     ]
     np.testing.assert_allclose(result.crop_scores, windows, atol=1e-4)
     assert result.score == pytest.approx(np.mean(windows), abs=1e-4)
     assert result.spread == pytest.approx(np.std(windows), abs=1e-4)
     assert result.label == "fair"
+    np.testing.assert_allclose(result.quality_map.ravel(), windows, atol=1e-3)
     assert result.quality_map.shape == (4, 5)
     assert (np.diff(result.quality_map, axis=1) >= 0).all()
     assert result.plan == "dense"
 
 
 @pytest.mark.parametrize("hw", [(100, 100), (64, 90), (132, 164), (150, 133), (256, 101)])
-def test_windows_that_are_no_multiple_of_the_stride(tmp_path, hw):
+def test_windows_that_stay_inside_and_are_no_multiple_of_the_stride(tmp_path, hw):
     """Windows of 100 pixels, 32 apart: every plan runs, and the map covers the picture with cells of 32 pixels."""
     size = 100
-    write_bundle(tmp_path / "odd", tiny_manifest(size), tiny_files(size))
+    manifest = tiny_manifest()
+    manifest["input"]["size"] = size
+    manifest["feature"]["outer_windows"] = 0
+    write_bundle(tmp_path / "odd", manifest, {**tiny_files(), "features.onnx": inside_windows_graph(size)})
     picture = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)
     rows, columns = (-(-max(side - size, 0) // STRIDE) + 1 for side in hw)
     padded = pad_to_size(picture, size + STRIDE * (rows - 1), size + STRIDE * (columns - 1))
@@ -73,6 +77,7 @@ def test_windows_that_are_no_multiple_of_the_stride(tmp_path, hw):
     np.testing.assert_allclose(result.crop_scores, expected, atol=1e-4)
     assert result.quality_map.shape == (-(-hw[0] // STRIDE), -(-hw[1] // STRIDE))
     assert np.isfinite(result.quality_map).all()
+    assert result.quality_map[0, 0] == pytest.approx(expected[0], abs=1e-3)
     assert drawn.shape == picture.shape
     for plan in PLANS:
         with deepbiq.load(tmp_path / "odd", plan=plan, scale="native") as scorer:

@@ -42,7 +42,18 @@ def test_only_frozen_training_is_offered(run, tmp_path):
 
 def test_an_unknown_data_set_is_refused(run, tmp_path):
     result = run("--frozen", "--dataset", "koniq", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
-    refused(result, OptionError, "unknown data set 'koniq': use biq2021")
+    refused(result, OptionError, "unknown data set 'koniq': use biq2021, csiq, csv, koniq10k")
+
+
+def test_a_scale_for_a_data_set_that_has_its_own_is_refused(run, tmp_path):
+    result = run("--frozen", "--rating-scale", "1..5", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, OptionError, "biq2021 has its own scale")
+
+
+def test_a_package_that_only_the_data_set_needs_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "openpyxl" else object())
+    result = run("--frozen", "--dataset", "spaq", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, MissingExtraError, "needs openpyxl: install the extra with  pip install 'deepbiq[train]'")
 
 
 def test_an_unknown_backbone_is_refused(run, tmp_path):

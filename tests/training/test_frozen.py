@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ torch = pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 pytest.importorskip("sklearn", reason="needs the extra deepbiq[train]")
 
 from deepbiq.cli.exit_codes import USAGE, exit_code_of  # noqa: E402  # after the skip
-from deepbiq.datasets import DataSetError  # noqa: E402
+from deepbiq.datasets import DataSetError, find_dataset  # noqa: E402
+from deepbiq.datasets.biq2021 import BIQ2021  # noqa: E402
 from deepbiq.errors import OptionError  # noqa: E402
 from deepbiq.plans import Plan  # noqa: E402
 from deepbiq.pooling import POOLINGS  # noqa: E402
@@ -69,8 +71,14 @@ def test_a_training_leaves_a_complete_checkpoint(settings):
         assert heads["concat"].weights.size == (1280 if family.name == "whole" else 25 * 1280)
     told = checkpoint.description
     assert set(told["plans"]) == {"random", "grid", "dense", "whole"}
-    assert told["data_set"] == {"name": "biq2021", "split": "train", "pictures": PICTURES}
+    assert told["data_set"] == {
+        "name": "biq2021",
+        "split": "train",
+        "pictures": PICTURES,
+        "scale": BIQ2021.scale.describe(),
+    }
     assert told["validation"]["pictures"] == 4
+    assert set(told["validation"]["same_scene"]) == {"anywhere", "in_series", "series_reach"}
     assert len(told["metrics"]) == 4 * len(POOLINGS)
     assert all(entry["n"] == 4 for entry in told["metrics"])
 
@@ -94,6 +102,19 @@ def test_the_same_settings_give_the_same_regressors(settings, only_dense, sample
     assert (settings.out / "regressors" / "dense.npz").read_bytes() == first
     assert json.loads((settings.out / DESCRIPTION).read_text()) == described
     assert sampled["count"] == PICTURES
+
+
+def test_ratings_of_ones_own_are_trained_on_whole_groups(settings, only_dense):
+    rows = [
+        f"Images/{path.name},{1 + i / 3},{i // 3}" for i, path in enumerate((settings.root / "Images").iterdir())
+    ]
+    (settings.root / "ratings.csv").write_text("\n".join(["path,mos,group", *rows]))
+    train_frozen(replace(settings, data_set=find_dataset("csv", "1..5")))
+    told = read_checkpoint(settings.out).description
+    assert (told["data_set"]["name"], told["data_set"]["split"], told["data_set"]["pictures"]) == ("csv", "all", 12)
+    assert (told["data_set"]["scale"]["low"], told["data_set"]["scale"]["high"]) == (1, 5)
+    assert told["validation"]["same_scene"] == {"by": "the data set's groups"}
+    assert (told["validation"]["scenes_in_all"], told["validation"]["pictures"]) == (4, 6)
 
 
 def refused(settings, error, match):

@@ -8,7 +8,7 @@ pytest.importorskip("scipy", reason="needs the extra deepbiq[train]")
 pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 
 from deepbiq.datasets import DataSetError, RatedPicture  # after the skip
-from deepbiq_training.scenes import SAME_SCENE, read_descriptors, scene_descriptor, scene_ids
+from deepbiq_training.scenes import SAME_SCENE, find_scenes, read_descriptors, scene_descriptor, scene_ids
 from tests.training.miniature import miniature_picture
 
 
@@ -89,3 +89,25 @@ def test_unreadable_pictures_are_listed(miniature):
     with pytest.raises(DataSetError, match="2 pictures cannot be read") as caught:
         read_descriptors([RatedPicture(path, 50.0) for path in paths])
     assert all(path.name in str(caught.value) for path in paths[:2])
+
+
+def rated(folder, groups):
+    """Pictures that look different from each other, in groups."""
+    pictures = []
+    for number, group in enumerate(groups):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), miniature_picture(number, 1.0))
+        pictures.append(RatedPicture(path, 50.0, group=group))
+    return pictures
+
+
+def test_a_data_sets_own_groups_are_its_scenes(tmp_path):
+    scenes, rule = find_scenes(rated(tmp_path, ["I02", "I01", "I02", "I01"]))
+    assert scenes.tolist() == [1, 0, 1, 0]
+    assert rule == {"by": "the data set's groups"}
+
+
+def test_pictures_without_groups_are_looked_at(tmp_path):
+    scenes, rule = find_scenes(rated(tmp_path, ["", "", ""]))
+    assert sorted(scenes.tolist()) == [0, 1, 2]
+    assert rule["anywhere"] == SAME_SCENE

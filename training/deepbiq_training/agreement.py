@@ -24,6 +24,11 @@ class Agreement:
     plcc: float
     srocc: float
 
+    @property
+    def correlation(self) -> float:
+        """The mean of PLCC and SROCC: what is maximised, since both are what methods are compared by."""
+        return (self.plcc + self.srocc) / 2
+
 
 def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
     """Compares predictions, clipped to the score range first, with human scores.

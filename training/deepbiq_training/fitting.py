@@ -83,12 +83,12 @@ def _fit_head(data: FamilyData, head: str, trained_on: Plan, seed: int) -> Fitte
     training = _training_set(data, ~data.validation, chosen_for, seed)
     rows = None if head == PREDICTION_HEAD else pooled_rows(data.evaluated[trained_on], chosen_for)
 
-    def srocc_of(regressor: LinearRegressor) -> float:
+    def correlation_of(regressor: LinearRegressor) -> float:
         if rows is not None:
-            return agreement(regressor.predict(rows), judged).srocc
-        return agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged).srocc
+            return agreement(regressor.predict(rows), judged).correlation
+        return agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged).correlation
 
-    trials = search(training, srocc_of)
+    trials = search(training, correlation_of)
     chosen = best_trial(trials).chosen
     without_validation = training.fit(chosen)
     agreements = {

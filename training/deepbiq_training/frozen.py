@@ -15,19 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 import deepbiq
-from deepbiq.datasets import RatedPicture, read_biq2021
+from deepbiq.datasets import DataSet, RatedPicture
+from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
 from deepbiq_training.agreement import Agreement
 from deepbiq_training.backbones import WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
+from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
 from deepbiq_training.feature_cache import FeatureCache
 from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
 from deepbiq_training.sampling import Features, FeatureSampler
-from deepbiq_training.scenes import SAME_SCENE, SAME_SERIES, SERIES_REACH, read_descriptors, scene_ids
+from deepbiq_training.scenes import find_scenes
 from deepbiq_training.selection import best_trial
 from deepbiq_training.split import SPLIT_RULE, draw_validation
 
@@ -39,8 +41,9 @@ class FrozenSettings:
     """What a frozen training takes.
 
     Attributes:
-        root: BIQ2021's folder in its official layout.
+        root: The data set's folder in its official layout.
         out: Folder of the checkpoint.
+        data_set: What is trained on: its split `train`, or all of it where there is no official split.
         features: Folder of the feature caches; None puts them under `out`.
         backbone: One of `deepbiq_training.backbones.BACKBONES`.
         weights: Weights file of the backbone; None takes the installed package's, where there is one.
@@ -52,6 +55,7 @@ class FrozenSettings:
 
     root: Path
     out: Path
+    data_set: DataSet = BIQ2021
     features: Path | None = None
     backbone: str = "efficientnet_lite0"
     weights: Path | None = None
@@ -78,9 +82,10 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     """
     # The features come from before the last layer, so it does not matter which classes that one knows.
     backbone, origin = load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
-    pictures = read_biq2021(settings.root, "train")
+    data_set, split = settings.data_set, settings.data_set.split_or_all("train")
+    pictures = data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
-    scenes = scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures])
+    scenes, scene_rule = find_scenes(pictures)
     validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
     extractor = _Extractor(FeatureSampler(backbone), origin, settings)
@@ -92,8 +97,13 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     description = {
         "backbone": backbone.spec.name,
         "weights": asdict(origin),
-        "data_set": {"name": "biq2021", "split": "train", "pictures": len(pictures)},
-        "validation": _describe_split(scenes, validation, settings.seed),
+        "data_set": {
+            "name": data_set.name,
+            "split": split,
+            "pictures": len(pictures),
+            "scale": data_set.scale.describe(),
+        },
+        "validation": {**_describe_split(scenes, validation, settings.seed), "same_scene": scene_rule},
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
         **_describe_fits(fitted, agreements),
@@ -144,11 +154,6 @@ def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:
     return agreements
 
 
-def best_pooling(agreements: Mapping[Pooling, Agreement]) -> Pooling:
-    """Returns the pooling with the highest SROCC on the validation part."""
-    return max(agreements, key=lambda pooling: agreements[pooling].srocc)
-
-
 def _describe_split(
     scenes: npt.NDArray[np.int64], validation: npt.NDArray[np.bool_], seed: int
 ) -> dict[str, object]:
@@ -157,7 +162,6 @@ def _describe_split(
         "scenes": len(np.unique(scenes[validation])),
         "scenes_in_all": len(np.unique(scenes)),
         "rule": SPLIT_RULE,
-        "same_scene": {"anywhere": SAME_SCENE, "in_series": SAME_SERIES, "series_reach": SERIES_REACH},
         "seed": seed,
     }
 
@@ -172,7 +176,7 @@ def _describe_fits(fitted: Mapping[Family, Mapping[str, FittedHead]], agreements
         for family, heads in fitted.items()
     }
     plans = {
-        plan.family: {"regressors": family.regressors_file, "pooling": best_pooling(agreements[plan])}
+        plan.family: {"regressors": family.regressors_file, "pooling": default_pooling(agreements[plan])}
         for family in fitted
         for plan in family.plans
     }
@@ -195,5 +199,5 @@ def _versions() -> dict[str, str]:
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:
-    trials = [{**asdict(trial.chosen), "srocc": trial.srocc} for trial in head.trials]
+    trials = [{**asdict(trial.chosen), "correlation": trial.correlation} for trial in head.trials]
     return {**asdict(best_trial(head.trials).chosen), "trials": trials}

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from deepbiq.datasets import DataSetError, RatedPicture
+from deepbiq.datasets.faults import list_faults
 from deepbiq.errors import ImageError
 from deepbiq.imaging import Limits, read_bytes
 from deepbiq_training.progress import track
 
 _Result = TypeVar("_Result")
-_LISTED = 10
-"""How many unreadable pictures an error lists before it only counts the rest."""
 
 
 def read_each(
@@ -39,6 +38,5 @@ def read_each(
         except ImageError as error:
             faults.append(str(error))
     if faults:
-        more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        raise DataSetError(f"{len(faults)} pictures cannot be read: {'; '.join(faults[:_LISTED])}{more}")
+        raise DataSetError(f"{len(faults)} pictures cannot be read: {list_faults(faults)}")
     return results

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deepbiq.dense import dense_features
+from deepbiq.dense import crop_vectors, dense_features
 from deepbiq.imaging import Limits, decode_bytes
 from deepbiq.plans import Plan
 from deepbiq.sampling import sample
@@ -73,10 +73,12 @@ class FeatureSampler:
 
     def _crops(self, images: npt.NDArray[np.uint8]) -> Features:
         passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
-        return np.concatenate([self._features(part)[:, :, 0, 0] for part in passes]).astype(np.float16)
+        return np.concatenate([crop_vectors(self._features(part)) for part in passes]).astype(np.float16)
 
     def _windows(self, padded: npt.NDArray[np.uint8]) -> Features:
-        features = dense_features(self._features, padded, self.spec.input_size, self.spec.stride)
+        features = dense_features(
+            self._features, padded, self.spec.input_size, self.spec.stride, self.spec.outer_windows
+        )
         return np.ascontiguousarray(np.moveaxis(features, 0, -1), dtype=np.float16)
 
     @torch.inference_mode()

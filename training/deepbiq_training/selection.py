@@ -1,4 +1,4 @@
-"""Choosing C and epsilon of a regressor by its SROCC on the validation part.
+"""Choosing C and epsilon of a regressor by the mean of PLCC and SROCC on the validation part.
 
 First C at an epsilon of zero, then epsilon at the best C: the two hardly interact with the squared loss, and this
 takes a third of the fits of the full grid.
@@ -22,28 +22,30 @@ class Trial:
     """One pair of hyper-parameters and what it reached on the validation part."""
 
     chosen: Hyperparameters
-    srocc: float
+    correlation: float
 
 
-def search(training: TrainingSet, srocc_of: Callable[[LinearRegressor], float]) -> list[Trial]:
+def search(training: TrainingSet, correlation_of: Callable[[LinearRegressor], float]) -> list[Trial]:
     """Tries the grid.
 
     Args:
         training: The training part.
-        srocc_of: Evaluates a regressor on the validation part.
+        correlation_of: Evaluates a regressor on the validation part.
 
     Returns:
         All trials in the order in which they ran.
     """
-    trials = [_try(training, srocc_of, Hyperparameters(c, EPSILON_GRID[0])) for c in C_GRID]
+    trials = [_try(training, correlation_of, Hyperparameters(c, EPSILON_GRID[0])) for c in C_GRID]
     c = best_trial(trials).chosen.c
-    return trials + [_try(training, srocc_of, Hyperparameters(c, epsilon)) for epsilon in EPSILON_GRID[1:]]
+    return trials + [_try(training, correlation_of, Hyperparameters(c, epsilon)) for epsilon in EPSILON_GRID[1:]]
 
 
 def best_trial(trials: list[Trial]) -> Trial:
-    """Returns the trial with the highest SROCC; of equal ones the first."""
-    return max(trials, key=lambda trial: trial.srocc)
+    """Returns the trial with the highest correlation; of equal ones the first."""
+    return max(trials, key=lambda trial: trial.correlation)
 
 
-def _try(training: TrainingSet, srocc_of: Callable[[LinearRegressor], float], chosen: Hyperparameters) -> Trial:
-    return Trial(chosen, srocc_of(training.fit(chosen)))
+def _try(
+    training: TrainingSet, correlation_of: Callable[[LinearRegressor], float], chosen: Hyperparameters
+) -> Trial:
+    return Trial(chosen, correlation_of(training.fit(chosen)))

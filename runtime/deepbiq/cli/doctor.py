@@ -17,7 +17,7 @@ def doctor(
     bundle: Annotated[
         Path | None,
         typer.Option(
-            help="Folder or zip of a bundle [default: the one that ships with deepbiq].", show_default=False
+            help="Folder or zip of a bundle (default: the one that ships with deepbiq).", show_default=False
         ),
     ] = None,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the findings are printed.")] = InfoFormat.TEXT,

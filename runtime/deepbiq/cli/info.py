@@ -22,7 +22,7 @@ def info(
     bundle: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder or zip of a bundle [default: the one that ships with deepbiq].", show_default=False
+            help="Folder or zip of a bundle (default: the one that ships with deepbiq).", show_default=False
         ),
     ] = None,
     fmt: Annotated[
@@ -63,8 +63,10 @@ def _print(path: Path, model_id: str, manifest: Mapping[str, Any]) -> None:
     ):
         table.add_row(key.replace("_", " "), value)
     console.print(table)
-    if manifest.get("metrics"):
-        console.print(_metrics_table(manifest["metrics"]))
+    defaults = {name: plan["pooling"] for name, plan in manifest["plans"].items()}
+    metrics = [row for row in manifest["metrics"] if defaults.get(row["plan"].partition(":")[0]) == row["pooling"]]
+    if metrics:
+        console.print(_metrics_table(metrics))
 
 
 def _words(value: object) -> str:
@@ -76,7 +78,12 @@ def _words(value: object) -> str:
 def _metrics_table(metrics: list[Mapping[str, Any]]) -> Any:
     from rich.table import Table
 
-    table = Table(title="accuracy when it was made", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title="accuracy when it was made (--format json has every pooling)",
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     for heading in ("data set", "split", "n", "plan", "pooling", "PLCC", "SROCC"):
         table.add_column(heading, justify="right" if heading in ("n", "PLCC", "SROCC") else "left")
     for row in metrics:

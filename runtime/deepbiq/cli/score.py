@@ -29,9 +29,9 @@ def score(
         list[str], typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.")
     ],
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to the bottom.")] = False,
-    plan: Annotated[str | None, typer.Option(help=f"{PLAN_HELP} [default: the bundle's, dense].")] = None,
+    plan: Annotated[str | None, typer.Option(help=f"{PLAN_HELP} (default: the bundle's, dense).")] = None,
     pool: Annotated[
-        str | None, typer.Option(help=f"{', '.join(POOLINGS)} [default: the bundle's for the plan].")
+        str | None, typer.Option(help=f"{', '.join(POOLINGS)} (default: the bundle's for the plan).")
     ] = None,
     scale: Annotated[str, typer.Option(help=SCALE_HELP)] = "auto",
     min_score: Annotated[
@@ -45,12 +45,12 @@ def score(
     fmt: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.TEXT,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Folder or zip of a bundle [default: the one that ships with deepbiq]."),
+        typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq)."),
     ] = None,
     engine: Annotated[str, typer.Option(help="auto or onnxruntime.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto or a precision of the bundle, for example fp32.")] = "auto",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of one inference [default: one per core].")
+        int | None, typer.Option(min=1, help="Threads of one inference (default: one per core).")
     ] = None,
 ) -> None:
     """Score pictures: 0 is bad, 100 is excellent.

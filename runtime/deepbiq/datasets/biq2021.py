@@ -7,18 +7,20 @@ two empty columns, and file-name case differs between CSV and disk for some pict
 
 from __future__ import annotations
 
-import csv
-import math
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from deepbiq.datasets.rated import DataSetError, RatedPicture
+from deepbiq.datasets.collector import RatingCollector
+from deepbiq.datasets.data_set import DataSet
+from deepbiq.datasets.layout import files_by_name, official_layout
+from deepbiq.datasets.rated import RatedPicture
+from deepbiq.datasets.rating_scale import RatingScale
+from deepbiq.datasets.tables import read_csv_rows
 
 Biq2021Split = Literal["train", "test"]
 SPLITS: tuple[Biq2021Split, ...] = get_args(Biq2021Split)
-_MOS_SCALE = 100.0
-_LISTED = 10
-"""How many faults an error lists before it only counts the rest."""
+_SCALE = RatingScale(0.0, 1.0)
 
 
 def read_biq2021(root: Path, split: Biq2021Split) -> list[RatedPicture]:
@@ -36,42 +38,26 @@ def read_biq2021(root: Path, split: Biq2021Split) -> list[RatedPicture]:
             0..1, or a picture is missing; the message lists the faults.
     """
     table = root / f"{split.capitalize()} (Images and MOS).csv"
-    try:
-        rows = list(csv.reader(table.read_text(encoding="utf-8-sig").splitlines()))[1:]
-        on_disk = {path.name.lower(): path for path in (root / "Images").iterdir()}
-    except OSError as error:
-        raise DataSetError(f"{root} is not BIQ2021's official layout: {error}") from error
-    pictures: dict[str, RatedPicture] = {}
-    faults: list[str] = []
+    with official_layout(root, "BIQ2021"):
+        rows = read_csv_rows(table)[1:]
+        on_disk = files_by_name(root / "Images")
+    found = RatingCollector(table, _SCALE, "Images")
     for number, row in enumerate(rows, start=2):
-        picture = _read_row(row, on_disk)
-        if isinstance(picture, str):
-            faults.append(f"line {number}: {picture}")
-        elif picture.path.name in pictures:
-            faults.append(f"line {number}: {row[0]!r} occurs twice")
+        place = f"line {number}"
+        if len(row) < 2 or any(row[2:]):
+            found.fault(place, f"expected a file name and a score, got {row}")
         else:
-            pictures[picture.path.name] = picture
-    if faults or not pictures:
-        raise DataSetError(_summary(table, faults or ["no rows"]))
-    return list(pictures.values())
+            name = row[0].strip()
+            subset = name.partition(" ")[0].lower()
+            found.add(place, name, on_disk.get(name.lower()), row[1].strip(), subset=subset)
+    return found.pictures()
 
 
-def _read_row(row: list[str], on_disk: dict[str, Path]) -> RatedPicture | str:
-    """Returns the picture of a row, or what is wrong with it."""
-    if len(row) < 2 or any(row[2:]):
-        return f"expected a file name and a score, got {row}"
-    name, text = row[0].strip(), row[1].strip()
-    try:
-        mos = float(text)
-    except ValueError:
-        mos = math.nan
-    if not 0.0 <= mos <= 1.0:
-        return f"{name!r} has score {text!r}, expected 0..1"
-    if name.lower() not in on_disk:
-        return f"{name!r} is missing from Images"
-    return RatedPicture(on_disk[name.lower()], mos * _MOS_SCALE, subset=name.partition(" ")[0].lower())
-
-
-def _summary(table: Path, faults: list[str]) -> str:
-    more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-    return f"{table}: {'; '.join(faults[:_LISTED])}{more}"
+BIQ2021 = DataSet(
+    name="biq2021",
+    title="BIQ2021",
+    citation="BIQ2021: a large-scale blind image quality assessment database (Ahmed and Asif, 2022)",
+    url="https://github.com/nisarahmedrana/BIQ2021",
+    scale=_SCALE,
+    parts={split: partial(read_biq2021, split=split) for split in SPLITS},
+)

@@ -20,8 +20,14 @@ class RatedPicture:
         path: The file.
         mos: Mean opinion score mapped to 0..100, higher is better.
         subset: Name of the part of the data set that it belongs to; empty where there are no parts.
+        std: Standard deviation that the data set gives for the score, in points of the 0..100 scale; None where it
+            gives none.
+        group: Name of what pictures have in common that must not be on both sides of a split, such as the
+            undistorted picture they were made from; empty where there is none.
     """
 
     path: Path
     mos: float
     subset: str = ""
+    std: float | None = None
+    group: str = ""

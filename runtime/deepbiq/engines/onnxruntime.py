@@ -17,7 +17,7 @@ class OnnxRuntimeEngine:
         model: The ONNX file's bytes.
         precision: What the graph computes in, for the results.
         input_name: The uint8 NHWC BGR input.
-        output_name: The (N, D, rows, columns) output.
+        output_name: The (N, D, h, w) output.
         threads: Threads of one inference, at least 1; None takes ONNX Runtime's choice, one per physical core.
 
     Raises:
@@ -60,7 +60,7 @@ class OnnxRuntimeEngine:
             raise EngineError(f"the graph's outputs are {outputs}, expected one float named {self._output_name}")
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes (N, D, rows, columns) window features; see `Engine`."""
+        """Computes (N, D, h, w) window features; see `Engine`."""
         if self._session is None:
             raise EngineError("the engine was closed")
         try:

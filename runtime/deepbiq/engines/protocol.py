@@ -22,15 +22,14 @@ class Engine(Protocol):
     version: str
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes the features of every crop-sized window.
+        """Computes the features of all windows (see `deepbiq.dense`).
 
         Args:
             images: (N, H, W, 3) uint8, BGR, contiguous, H and W the bundle's input size plus multiples of its
                 stride.
 
         Returns:
-            (N, D, rows, columns) float32, one row and column for pictures of exactly the input size; a fresh array
-            that belongs to the caller.
+            (N, D, rows, columns) float32, a fresh array that belongs to the caller.
 
         Raises:
             EngineError: When the engine fails or returns NaN or infinite numbers.

@@ -24,6 +24,7 @@ SPEC = BackboneSpec(
     feature_size=FEATURE_SIZE,
     stride=32,
     input_size=224,
+    outer_windows=0,
     # torchvision states both for pixels of 0..1 (AlexNet_Weights.IMAGENET1K_V1: ImageClassification's defaults).
     normalisation=Normalisation(
         mean=(0.485 * 255, 0.456 * 255, 0.406 * 255), std=(0.229 * 255, 0.224 * 255, 0.225 * 255)

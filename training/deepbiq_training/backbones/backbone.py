@@ -34,7 +34,8 @@ class BackboneSpec:
         feature_size: Length D of a feature vector.
         stride: Pixels from one window to the next.
         input_size: Side of a crop in pixels. A picture of `input_size + k * stride` pixels a side has k + 1 windows
-            along it; the one of index i starts at pixel `i * stride`.
+            inside it; the one of index i starts at pixel `i * stride`.
+        outer_windows: How many more reach over each edge: 0, or as many as put a window around every cell.
         normalisation: Of pixels.
     """
 
@@ -43,6 +44,7 @@ class BackboneSpec:
     feature_size: int
     stride: int
     input_size: int
+    outer_windows: int
     normalisation: Normalisation
 
 
@@ -76,7 +78,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def window_features(self, feature_map: Tensor) -> Tensor:
-        """Joins the cells of every crop-sized window: (N, C, h, w) to (N, D, rows, columns)."""
+        """Joins the cells of every window, the outer ones too: (N, C, h, w) to (N, D, rows, columns)."""
 
     @abstractmethod
     def class_scores(self, features: Tensor) -> Tensor:

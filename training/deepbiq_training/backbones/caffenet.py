@@ -75,6 +75,7 @@ class CaffeNet(Backbone):
             feature_size=FEATURE_SIZE,
             stride=32,
             input_size=227,
+            outer_windows=0,
             normalisation=Normalisation((red, green, blue), (1.0, 1.0, 1.0), "BGR"),
         )
 

@@ -21,6 +21,7 @@ SPEC = BackboneSpec(
     feature_size=1280,
     stride=32,
     input_size=224,
+    outer_windows=3,
     normalisation=Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
 )
 CLASSES = 1000
@@ -130,8 +131,9 @@ class EfficientNetLite0(Backbone):
         return feature_map.mean(dim=(2, 3))
 
     def window_features(self, feature_map: Tensor) -> Tensor:
-        """Averages over every window of 7x7 cells, stride one: (N, 1280, h, w) to (N, 1280, h - 6, w - 6)."""
-        return functional.avg_pool2d(feature_map, SPEC.input_size // SPEC.stride, stride=1)
+        """Averages over the 7x7 cells around every cell, cut at the edges: (N, 1280, h, w) to the same."""
+        window = SPEC.input_size // SPEC.stride
+        return functional.avg_pool2d(feature_map, window, stride=1, padding=window // 2, count_include_pad=False)
 
     def class_scores(self, features: Tensor) -> Tensor:
         """Classifies: (N, 1280) to (N, classes), before softmax."""
