@@ -1,4 +1,4 @@
-"""Draws docs/images/quality-map.png: a sample photograph, the same half blurred, and the quality map of each.
+"""Draws docs/images/quality-map.jpg: a sample photograph, the same half blurred, and the quality map of each.
 
 Run it again when the default model changes: `python docs/quality_map.py`.
 """
@@ -16,6 +16,7 @@ from deepbiq.files import write_atomically
 ROOT = Path(__file__).parents[1]
 BLUR_SIGMA = 5.0
 GAP = 8
+JPEG_QUALITY = 88
 
 
 def main() -> None:
@@ -27,8 +28,8 @@ def main() -> None:
     with deepbiq.load() as scorer:
         rows = [_beside(picture, scorer.overlay(picture, scorer(picture))) for picture in (sharp, half_blurred)]
     gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    drawn = cv2.imencode(".png", np.vstack([rows[0], gap, rows[1]]))[1]
-    target = ROOT / "docs" / "images" / "quality-map.png"
+    drawn = cv2.imencode(".jpg", np.vstack([rows[0], gap, rows[1]]), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    target = ROOT / "docs" / "images" / "quality-map.jpg"
     target.parent.mkdir(exist_ok=True)
     write_atomically(target, drawn.tobytes())
 

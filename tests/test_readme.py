@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ COMMANDS = [
 @pytest.fixture
 def workplace(tmp_path):
     """A folder with the samples, and a `deepbiq` on the PATH that is this environment's."""
-    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
     script = tmp_path / "bin" / "deepbiq"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m deepbiq "$@"\n')

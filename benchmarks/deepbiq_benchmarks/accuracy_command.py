@@ -49,7 +49,7 @@ def accuracy(
     from deepbiq_benchmarks.results import check_writable, circumstances, save_result
     from deepbiq_benchmarks.scatter import draw_scatter, save_figure
 
-    check_writable(*([plot.parent] if plot else []), *([results] if results else []))
+    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
     split = split or data_set.split_or_all("test")
     pictures = data_set.read(root, split)
     with load(bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale) as scorer:

@@ -32,7 +32,7 @@ def overhead(
     from deepbiq_benchmarks.overhead import call_against_bare_run, modules_of_import, process_against_imports
     from deepbiq_benchmarks.results import check_writable, circumstances, save_result
 
-    check_writable(*([results] if results else []))
+    check_writable(*([results / "result.json"] if results else []))
     with load(plan="dense", precision="fp32") as scorer:
         identity = scorer.identity()
         call = call_against_bare_run(scorer, scorer.bundle, warm_up=20, rounds=rounds)

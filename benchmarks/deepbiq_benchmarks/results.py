@@ -20,15 +20,18 @@ def circumstances() -> dict[str, Any]:
     return {"deepbiq": __version__, "machine": machine_facts(), "date": date}
 
 
-def check_writable(*folders: Path) -> None:
-    """Finds out before anything is measured whether its result will have a place.
+def check_writable(*targets: Path) -> None:
+    """Finds out before anything is measured whether its results will have a place.
+
+    Args:
+        *targets: Files that will be written.
 
     Raises:
-        OptionError: When one of the folders does not exist.
+        OptionError: When the folder of one of them does not exist.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            raise OptionError(f"there is no folder {folder} to write the result into: make it first")
+    for target in targets:
+        if not target.parent.is_dir():
+            raise OptionError(f"{target} cannot be written: there is no folder {target.parent}")
 
 
 def save_result(folder: Path, parts: tuple[str, ...], result: dict[str, Any]) -> Path:

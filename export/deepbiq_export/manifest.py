@@ -32,7 +32,7 @@ def compose_manifest(
     return {
         "schema": _SCHEMA,
         "name": name,
-        "description": f"Linear SVRs on frozen ImageNet features of {told['backbone']}; data: {data_set['name']}",
+        "description": f"Linear SVRs on {_kind(told)} features of {told['backbone']}; data: {data_set['name']}",
         "backbone": told["backbone"],
         "feature": {
             "layer": model.feature_layer,
@@ -71,9 +71,18 @@ def compose_manifest(
 
 
 def default_name(model: TrainedModel) -> str:
-    """Names a bundle after its network and data set."""
+    """Names a bundle after its network, how it was trained, and its data set."""
     told = model.description
-    return f"{told['backbone'].replace('_', '-')}-frozen-{told['data_set']['name']}"
+    kind = "finetuned" if _is_fine_tuned(told) else "frozen"
+    return f"{told['backbone'].replace('_', '-')}-{kind}-{told['data_set']['name']}"
+
+
+def _is_fine_tuned(told: Mapping[str, Any]) -> bool:
+    return "fine_tuning" in told
+
+
+def _kind(told: Mapping[str, Any]) -> str:
+    return "fine-tuned" if _is_fine_tuned(told) else "frozen pre-trained"
 
 
 def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from deepbiq.crops import pad_to_size
 
 MAX_PASS_PIXELS = 1_638_400
-"""1280 x 1280: about 250 MB of activations in EfficientNet-Lite0."""
+"""1280 x 1280: some hundred megabytes of activations in EfficientNet-Lite0."""
 TILE_WINDOWS = 26
 """Most windows of a tile along an axis. With the halo and three outer windows at both ends these are 40, and with a
 stride of 32 as many pixels as `MAX_PASS_PIXELS` allows: 1280."""

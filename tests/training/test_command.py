@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -36,8 +39,57 @@ def refused(result, error, match):
     assert exit_code_of(result.exception) == USAGE
 
 
-def test_only_frozen_training_is_offered(run, tmp_path):
-    refused(run("--root", str(tmp_path), "--out", str(tmp_path / "run")), OptionError, "add --frozen")
+def test_settings_of_the_fine_tuning_are_refused_with_frozen(run, tmp_path):
+    options = ("--loss", "both", "--recipe", "default", "--crop-size", "256")
+    result = run("--frozen", *options, "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, OptionError, "--recipe, --loss, --crop-size: for fine-tuning only")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "match"),
+    [
+        ("--loss", "mse", "unknown loss 'mse': use classes"),
+        ("--recipe", "best", "unknown recipe 'best'"),
+        ("--crop-size", "250", "crop-size must be one of 224, 256"),
+        ("--batch-size", "1", "batch-size must be at least 2, got 1"),
+    ],
+)
+def test_settings_that_are_not_offered_are_refused(run, tmp_path, packaged_weights, option, value, match):
+    pytest.importorskip("lightning_fabric", reason="needs the extra deepbiq[train]")
+    refused(run(option, value, "--root", str(tmp_path), "--out", str(tmp_path / "run")), OptionError, match)
+
+
+def test_fine_tuning_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "deepbiq.cli.extras.find_spec", lambda module: None if module == "lightning_fabric" else object()
+    )
+    result = run("--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(
+        result, MissingExtraError, "needs lightning_fabric: install the extra with  pip install 'deepbiq[train]'"
+    )
+
+
+def documented_commands():
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)).splitlines()
+    return [line for line in lines if line.startswith("deepbiq train ")]
+
+
+SMALL = ("--crop-size", "224", "--batch-size", "4", "--epochs", "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", documented_commands())
+def test_documented_commands_run(run, miniature, tmp_path, packaged_weights, monkeypatch, command):
+    pytest.importorskip("lightning_fabric", reason="needs the extra deepbiq[train]")
+    from deepbiq_training.families import FAMILIES
+
+    monkeypatch.setattr("deepbiq_training.frozen.FAMILIES", FAMILIES[1:2])
+    monkeypatch.chdir(tmp_path)
+    options = shlex.split(command.replace("PATH/TO/BIQ2021", str(miniature)))[2:]
+    result = run(*options, "--validation-pictures", "4", *(() if "--frozen" in options else SMALL))
+    assert result.exit_code == 0, result.output
+    assert Path(result.stdout.strip(), "checkpoint.json").exists()
 
 
 def test_an_unknown_data_set_is_refused(run, tmp_path):

@@ -34,9 +34,9 @@ def test_crops_are_the_runtimes_crops(lite0, sampler):
     np.testing.assert_allclose(features[6], crop_feature(lite0, bgr, top, left), atol=HALF_PRECISION)
 
 
-def test_dense_gives_every_window_of_the_padded_picture(sampler):
-    assert sampler(miniature_picture(0, 0.8), Plan("dense")).shape == (3, 2, 1280)  # 288x256
-    assert sampler(miniature_picture(2, 0.8), Plan("dense")).shape == (3, 3, 1280)  # 260x260, padded to 288
+def test_dense_gives_a_window_around_every_cell_of_the_padded_picture(sampler):
+    assert sampler(miniature_picture(0, 0.8), Plan("dense")).shape == (9, 8, 1280)  # 288x256
+    assert sampler(miniature_picture(2, 0.8), Plan("dense")).shape == (9, 9, 1280)  # 260x260, padded to 288
 
 
 def test_whole_is_one_crop(sampler):

@@ -40,11 +40,23 @@ def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float
     Returns:
         Correlations; 0 where the predictions or the scores are all equal, as nothing agrees then.
     """
+    return correlations(np.clip(predictions, SCORE_MIN, SCORE_MAX), scores)
+
+
+def correlations(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
+    """Compares predictions on any scale with human scores.
+
+    Args:
+        predictions: (N,), the higher the better.
+        scores: (N,) MOS.
+
+    Returns:
+        Correlations; 0 where the predictions or the scores are all equal, as nothing agrees then.
+    """
     from scipy.stats import pearsonr, spearmanr
 
-    clipped = np.clip(predictions, SCORE_MIN, SCORE_MAX)
-    if np.ptp(clipped) == 0 or np.ptp(scores) == 0:
+    if np.ptp(predictions) == 0 or np.ptp(scores) == 0:
         return Agreement(len(scores), 0.0, 0.0)
     return Agreement(
-        len(scores), float(pearsonr(clipped, scores).statistic), float(spearmanr(clipped, scores).statistic)
+        len(scores), float(pearsonr(predictions, scores).statistic), float(spearmanr(predictions, scores).statistic)
     )

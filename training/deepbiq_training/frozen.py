@@ -21,7 +21,7 @@ from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
 from deepbiq_training.agreement import Agreement
-from deepbiq_training.backbones import WeightsOrigin, load_backbone
+from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
 from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
@@ -80,17 +80,86 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         OptionError: When the validation part leaves nothing to train on, or the backbone needs other files.
         OSError: When the disk is full or a folder not writable.
     """
-    # The features come from before the last layer, so it does not matter which classes that one knows.
-    backbone, origin = load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
-    data_set, split = settings.data_set, settings.data_set.split_or_all("train")
-    pictures = data_set.read(settings.root, split)
+    backbone, origin = load_pretrained(settings)
+    return fit_and_write(settings, read_parts(settings), backbone, origin, {})
+
+
+def load_pretrained(settings: FrozenSettings) -> tuple[Backbone, WeightsOrigin]:
+    """Reads the backbone with its pre-trained weights, and tells where those came from.
+
+    Features are taken before the last layer, and fine-tuning puts a new one in its place: so it does not matter which
+    classes that one knows.
+
+    Raises:
+        WeightsError: When the weights are not the backbone's.
+        OptionError: When the backbone is unknown or needs other files.
+    """
+    return load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The data set and its parts.
+
+    Attributes:
+        split: Of the data set, that all pictures are from.
+        pictures: N pictures.
+        scenes: (N,) the scene of each.
+        scene_rule: How scenes were told apart.
+        validation: (N,) bool, True for the validation part.
+    """
+
+    split: str
+    pictures: Sequence[RatedPicture]
+    scenes: npt.NDArray[np.int64]
+    scene_rule: Mapping[str, object]
+    validation: npt.NDArray[np.bool_]
+
+
+def read_parts(settings: FrozenSettings) -> Parts:
+    """Reads the data set, finds its scenes and draws the validation part; makes the checkpoint's folder.
+
+    Raises:
+        DataSetError: When the data set is incomplete or pictures cannot be read.
+        OptionError: When the validation part leaves nothing to train on.
+        OSError: When the folder cannot be made.
+    """
+    split = settings.data_set.split_or_all("train")
+    pictures = settings.data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
     scenes, scene_rule = find_scenes(pictures)
     validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
+    return Parts(split, pictures, scenes, scene_rule, validation)
+
+
+def fit_and_write(
+    settings: FrozenSettings,
+    parts: Parts,
+    backbone: Backbone,
+    origin: WeightsOrigin,
+    extra: Mapping[str, object],
+) -> Agreements:
+    """Fits the regressors of all plans on a network's features and writes the checkpoint.
+
+    Args:
+        settings: Folders, scale and seed.
+        parts: The data set.
+        backbone: The network, on the CPU.
+        origin: Of its weights; their checksum is the key of the feature caches.
+        extra: What `checkpoint.json` says besides.
+
+    Returns:
+        What each plan and pooling reached on the validation part.
+
+    Raises:
+        DataSetError: When pictures cannot be read.
+        FitError: When a regressor cannot be fitted.
+        OSError: When the disk is full or a folder not writable.
+    """
     extractor = _Extractor(FeatureSampler(backbone), origin, settings)
     fitted = {
-        family: fit_family(_family_data(family, pictures, validation, extractor), family.trained_on, settings.seed)
+        family: fit_family(_family_data(family, parts, extractor), family.trained_on, settings.seed)
         for family in FAMILIES
     }
     agreements = _by_plan(fitted)
@@ -98,14 +167,18 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
         "backbone": backbone.spec.name,
         "weights": asdict(origin),
         "data_set": {
-            "name": data_set.name,
-            "split": split,
-            "pictures": len(pictures),
-            "scale": data_set.scale.describe(),
+            "name": settings.data_set.name,
+            "split": parts.split,
+            "pictures": len(parts.pictures),
+            "scale": settings.data_set.scale.describe(),
         },
-        "validation": {**_describe_split(scenes, validation, settings.seed), "same_scene": scene_rule},
+        "validation": {
+            **_describe_split(parts.scenes, parts.validation, settings.seed),
+            "same_scene": parts.scene_rule,
+        },
         "training_scale": {"short_side": settings.short_side},
         "seed": settings.seed,
+        **extra,
         **_describe_fits(fitted, agreements),
         "versions": _versions(),
     }
@@ -132,17 +205,16 @@ class _Extractor:
         return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
 
 
-def _family_data(
-    family: Family, pictures: Sequence[RatedPicture], validation: npt.NDArray[np.bool_], extractor: _Extractor
-) -> FamilyData:
+def _family_data(family: Family, parts: Parts, extractor: _Extractor) -> FamilyData:
+    pictures = parts.pictures
     features = extractor(pictures, family.trained_on)
-    judged: list[int] = np.flatnonzero(validation).tolist()
+    judged: list[int] = np.flatnonzero(parts.validation).tolist()
     evaluated: dict[Plan, Sequence[Features]] = {family.trained_on: [features[i] for i in judged]}
     for plan in family.plans:
         if plan != family.trained_on:
             evaluated[plan] = extractor([pictures[i] for i in judged], plan)
     scores = np.array([picture.mos for picture in pictures])
-    return FamilyData(features, scores, validation, evaluated)
+    return FamilyData(features, scores, parts.validation, evaluated)
 
 
 def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,8 @@ def _with_log(items: Sequence[_Item], label: str) -> Iterator[_Item]:
     for done, item in enumerate(items):
         now = time.monotonic()
         if now - last >= _LOG_SECONDS:
-            _LOG.info("%s: %d of %d, %.0f s", label, done, len(items), now - start)
+            left = (now - start) / done * (len(items) - done) if done else math.inf
+            _LOG.info("%s: %d of %d, %.0f s, about %.0f s left", label, done, len(items), now - start, left)
             last = now
         yield item
     _LOG.info("%s: %d in %.0f s", label, len(items), time.monotonic() - start)

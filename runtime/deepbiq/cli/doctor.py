@@ -36,7 +36,7 @@ def doctor(
         for section, lines in (("machine", findings.machine), ("packages", findings.packages)):
             typer.echo(section)
             for key, value in lines.items():
-                typer.echo(f"  {key:14}{value}")
+                typer.echo(f"  {key:24}{value}")
         typer.echo("bundle")
         typer.echo(f"  {findings.bundle}")
         typer.echo("engines")

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -68,7 +69,9 @@ def test_a_real_process_ends_with_the_code(tiny_bundle, tmp_path):
 
 def test_ctrl_c_ends_with_130(tiny_bundle):
     command = [sys.executable, "-m", "deepbiq", "score", "--bundle", str(tiny_bundle), "-"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's background job ignores the signal, and its children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     time.sleep(2)  # it waits for its list by now
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)

@@ -1,0 +1,79 @@
+"""A whole miniature round: fine-tune, features, regressors, bundle, score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepbiq_training.backbones.efficientnet_lite0_weights import load_efficientnet_lite0
+from deepbiq_training.checkpoint import read_checkpoint
+from deepbiq_training.families import FAMILIES
+from deepbiq_training.finetuned import FOLDER, FineTuneSettings, train_finetuned
+from deepbiq_training.finetuning.loop import BEST_FILE
+from deepbiq_training.finetuning.recipe import Recipe
+from deepbiq_training.frozen import FrozenSettings
+from tests.training.miniature import PICTURES
+
+RECIPE = Recipe(crop_size=224, batch_size=4, epochs=1)
+
+
+@pytest.fixture
+def settings(miniature, tmp_path, packaged_weights):
+    data = FrozenSettings(root=miniature, out=tmp_path / "run", weights=packaged_weights, validation_pictures=4)
+    return FineTuneSettings(data, RECIPE, devices=1)
+
+
+@pytest.mark.slow
+def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    import deepbiq
+    from deepbiq_export.bundling import export_bundle
+    from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+
+    agreements = train_finetuned(settings)
+    checkpoint = read_checkpoint(settings.data.out)
+    told = checkpoint.description
+    assert told["fine_tuning"]["recipe"]["crop_size"] == 224
+    assert told["fine_tuning"]["steps"] == 2
+    assert told["fine_tuning"]["best"]["epoch"] == 1
+    assert told["weights"]["source"].endswith("fine-tuned on biq2021")
+    assert told["weights"]["sha256"] == told["files"]["backbone.safetensors"]
+    assert told["data_set"]["pictures"] == PICTURES
+    assert len(agreements) == len(told["plans"]) == 4
+    before, _ = load_efficientnet_lite0(packaged_weights)
+    moved = [
+        not np.array_equal(old.detach(), new.detach())
+        for (name, old), new in zip(before.named_parameters(), checkpoint.backbone.parameters(), strict=True)
+        if not name.startswith("classifier")
+    ]
+    assert all(moved)
+    assert (settings.data.out / FOLDER / BEST_FILE).exists()
+    export_bundle(
+        load_pytorch_checkpoint(settings.data.out), tmp_path / "bundle", name="tuned", samples=samples[0].parent
+    )
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["description"] == "Linear SVRs on fine-tuned features of efficientnet_lite0; data: biq2021"
+    with deepbiq.load(tmp_path / "bundle") as scorer:
+        assert 0 <= scorer(samples[0]).score <= 100
+
+
+def test_an_interrupted_feature_extraction_does_not_fine_tune_again(settings, monkeypatch):
+    whole = tuple(family for family in FAMILIES if family.name == "whole")
+    monkeypatch.setattr("deepbiq_training.frozen.FAMILIES", whole)
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deepbiq_training.frozen.fit_family", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train_finetuned(settings)
+    weights = (settings.data.out / FOLDER / BEST_FILE).read_bytes()
+    monkeypatch.setattr("deepbiq_training.finetuning.loop.read_batches", None)
+    train_finetuned(settings)
+    assert (settings.data.out / "backbone.safetensors").read_bytes() == weights
+    with pytest.raises(Exception, match="epochs was 1, now it is 2"):
+        train_finetuned(replace(settings, recipe=replace(RECIPE, epochs=2)))

@@ -1,0 +1,1 @@
+"""Fine-tuning: the network learns quality before its features are taken."""
