@@ -87,8 +87,8 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
 def load_pretrained(settings: FrozenSettings) -> tuple[Backbone, WeightsOrigin]:
     """Reads the backbone with its pre-trained weights, and tells where those came from.
 
-    Features are taken before the last layer, and fine-tuning puts a new one in its place: so it does not matter which
-    classes that one knows.
+    Features are taken before the last layer, and fine-tuning puts a new one in its place: so it does not matter
+    which classes that one knows.
 
     Raises:
         WeightsError: When the weights are not the backbone's.
