@@ -32,8 +32,8 @@ def export_bundle(model: TrainedModel, out: Path, *, name: str, samples: Path) -
         OSError: When the disk is full or the folder not writable.
     """
     pictures = golden_pictures(samples)
-    graph = finish_graph(model.raw_graph, graph_properties(model, name))
-    _LOG.info("largest relative difference to the trained network: %.2g", check_parity(graph, model.reference))
+    graph = finish_graph(model.raw_graph, graph_properties(model, name), model.description["backbone"])
+    _LOG.info("largest relative difference to the trained network: %.2g", check_parity(graph, model))
     files = {GRAPH_FILE: graph, **model.regressors}
     with tempfile.TemporaryDirectory() as folder:
         # The runtime itself says what the golden pictures score, so it needs the bundle without them first.

@@ -20,7 +20,9 @@ def export(
     golden: Annotated[
         Path, typer.Option(help="Folder of photographs that the bundle's golden pictures are cut from.")
     ] = SAMPLES,
-    name: Annotated[str, typer.Option(help="What the bundle calls itself.")] = "efficientnet-lite0-frozen-biq2021",
+    name: Annotated[
+        str | None, typer.Option(help="What the bundle calls itself; without it network, kind and data set.")
+    ] = None,
 ) -> None:
     """Turn a checkpoint into a bundle that scores without PyTorch, and prove that it gives the same values."""
     require_extra("export", "torch", "onnx", "onnxscript", "safetensors")
@@ -28,12 +30,14 @@ def export(
         raise OptionError(f"{golden} is not a folder: give one with photographs, by --golden")
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+    from deepbiq_export.manifest import default_name
 
     # Only our own lines: the exporter logs every step of its optimiser.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_export").setLevel(logging.INFO)
     try:
-        export_bundle(load_pytorch_checkpoint(checkpoint), out, name=name, samples=golden)
+        model = load_pytorch_checkpoint(checkpoint)
+        export_bundle(model, out, name=name or default_name(model), samples=golden)
     except OSError as error:
         raise OptionError(f"cannot write the bundle: {error}") from error
     typer.echo(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.graph import FEATURES, INPUT
 from deepbiq_export.trained_model import Reference, TrainedModel
-from deepbiq_training.backbones import EfficientNetLite0
+from deepbiq_training.backbones import Backbone, BackboneSpec
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
 from deepbiq_training.backbones.pixel_input import PixelInput
+from deepbiq_training.backbones.window_linear import WindowLinear
 from deepbiq_training.checkpoint import read_checkpoint
 
 OPSET = 18
@@ -35,13 +37,18 @@ def load_pytorch_checkpoint(folder: Path) -> TrainedModel:
         feature_layer=spec.feature_layer,
         feature_size=spec.feature_size,
         stride=spec.stride,
+        outer_windows=spec.outer_windows,
         input_size=spec.input_size,
         mean=spec.normalisation.mean,
         std=spec.normalisation.std,
-        raw_graph=_export(_PixelGraph(checkpoint.backbone)),
+        raw_graph=_export(_PixelGraph(checkpoint.backbone), spec),
         regressors=checkpoint.regressors,
         reference=_reference(checkpoint.backbone),
     )
+
+
+Attribute = int | float | str | bool | Sequence[int] | Sequence[float] | Sequence[str] | Sequence[bool]
+"""Of an ONNX operator, as `torch.onnx.ops.symbolic` declares it."""
 
 
 class _PixelGraph(nn.Module):
@@ -53,26 +60,61 @@ class _PixelGraph(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, backbone: EfficientNetLite0) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = fold_batch_norms(backbone)
+        _use_onnx_operators(self.backbone)
         normalisation = backbone.spec.normalisation
         std_bgr = torch.tensor(normalisation.std[::-1]).view(1, 3, 1, 1)
-        first = self.backbone.stem.conv
-        first.weight = nn.Parameter(first.weight.detach().flip(1) / std_bgr)
+        first = self.backbone.first_convolution
+        weight = first.weight.detach()
+        first.weight = nn.Parameter((weight.flip(1) if normalisation.colour_order == "RGB" else weight) / std_bgr)
         self.register_buffer("mean", torch.tensor(normalisation.mean[::-1]).view(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Maps (N, H, W, 3) uint8 BGR to the features of every window, (N, D, H / stride, W / stride)."""
+        """Maps (N, H, W, 3) uint8 BGR to the features of its windows, (N, D, rows, columns)."""
         # Transposed while a value is still one byte.
         feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
         return self.backbone.window_features(feature_map)
 
 
-def _export(network: nn.Module) -> bytes:
+class _OnnxLrn(nn.Module):
+    """ONNX's LRN operator, which torch itself would take apart. It exists in the export only: run, it gives zeros.
+
+    Args:
+        norm: The same function in torch: both divide alpha by the number of channels.
+    """
+
+    def __init__(self, norm: nn.LocalResponseNorm) -> None:
+        super().__init__()
+        self.attributes: dict[str, Attribute] = {
+            "alpha": norm.alpha,
+            "beta": norm.beta,
+            "bias": norm.k,
+            "size": norm.size,
+        }
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        return torch.onnx.ops.symbolic("LRN", (maps,), self.attributes, dtype=maps.dtype, shape=maps.shape)
+
+
+def _use_onnx_operators(network: nn.Module) -> None:
+    """Replaces, in place, the layers that ONNX has an operator for and the exporter would take apart."""
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, WindowLinear):
+                setattr(parent, name, child.as_convolution())
+            elif isinstance(child, nn.LocalResponseNorm):
+                setattr(parent, name, _OnnxLrn(child))
+
+
+def _export(network: nn.Module, spec: BackboneSpec) -> bytes:
     """Runs torch's exporter on a network with dynamic batch, height and width."""
     dynamic = torch.export.Dim.DYNAMIC
-    example = torch.zeros((2, 256, 320, 3), dtype=torch.uint8)
+    # Two windows by four: an axis of length one would not be taken for dynamic.
+    height, width = (spec.input_size + further * spec.stride for further in (1, 3))
+    example = torch.zeros((2, height, width, 3), dtype=torch.uint8)
     # The exporter is pinned to dynamo: its optimiser folds the asymmetric paddings into the convolutions, while the
     # older one leaves five Pad nodes, each with a tail of shape arithmetic.
     try:
@@ -93,7 +135,7 @@ def _export(network: nn.Module) -> bytes:
     return bytes(program.model_proto.SerializeToString())
 
 
-def _reference(backbone: EfficientNetLite0) -> Reference:
+def _reference(backbone: Backbone) -> Reference:
     pixels = PixelInput(backbone.spec.normalisation)
 
     @torch.inference_mode()

@@ -16,16 +16,23 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
     FEATURES: ("batch", "", "rows", "columns"),
 }
 """Names of the dynamic axes; an empty one is fixed."""
-OPERATORS = frozenset({"Transpose", "Cast", "Sub", "Conv", "Clip", "Add", "AveragePool"})
-"""What a graph written by hand would need: one that holds more was exported badly and would run slower."""
+_PIXELS = frozenset({"Transpose", "Cast", "Sub"})
+OPERATORS: Mapping[str, frozenset[str]] = {
+    "efficientnet_lite0": _PIXELS | {"Conv", "Clip", "Add", "AveragePool"},
+    "caffenet": _PIXELS | {"Conv", "Relu", "MaxPool", "LRN"},
+    "alexnet": _PIXELS | {"Conv", "Relu", "MaxPool"},
+}
+"""What a graph written by hand would need, by backbone. One that holds more was exported badly, would run slower
+and may not build elsewhere (an LRN taken apart brings If nodes, and squares that overflow in FP16)."""
 
 
-def finish_graph(raw: bytes, properties: Mapping[str, str]) -> bytes:
+def finish_graph(raw: bytes, properties: Mapping[str, str], backbone: str) -> bytes:
     """Cleans a graph and checks it.
 
     Args:
         raw: The exporter's ONNX file.
         properties: What goes into its metadata_props.
+        backbone: What decides which operators it may hold.
 
     Returns:
         The finished ONNX file.
@@ -34,7 +41,7 @@ def finish_graph(raw: bytes, properties: Mapping[str, str]) -> bytes:
         ExportError: When it is invalid, or has other inputs, outputs or operators than expected.
     """
     model = onnx.load_model_from_string(raw)
-    _check_operators(model)
+    _check_operators(model, OPERATORS[backbone])
     _name_axes(model)
     _strip(model)
     onnx.helper.set_model_props(model, dict(properties))
@@ -50,11 +57,11 @@ def operator_counts(model: onnx.ModelProto) -> Counter[str]:
     return Counter(node.op_type for node in model.graph.node)
 
 
-def _check_operators(model: onnx.ModelProto) -> None:
-    superfluous = {name: n for name, n in operator_counts(model).items() if name not in OPERATORS}
+def _check_operators(model: onnx.ModelProto, allowed: frozenset[str]) -> None:
+    superfluous = {name: n for name, n in operator_counts(model).items() if name not in allowed}
     if superfluous:
         raise ExportError(
-            f"the exported graph holds {superfluous}, expected only {', '.join(sorted(OPERATORS))}: "
+            f"the exported graph holds {superfluous}, expected only {', '.join(sorted(allowed))}: "
             "this version of torch or onnxscript exports differently; torch 2.14 with onnxscript 0.7 works"
         )
 

@@ -34,7 +34,12 @@ def compose_manifest(
         "name": name,
         "description": f"Linear SVRs on {_kind(told)} features of {told['backbone']}; data: {data_set['name']}",
         "backbone": told["backbone"],
-        "feature": {"layer": model.feature_layer, "size": model.feature_size, "stride": model.stride},
+        "feature": {
+            "layer": model.feature_layer,
+            "size": model.feature_size,
+            "stride": model.stride,
+            "outer_windows": model.outer_windows,
+        },
         "input": {
             "name": INPUT,
             "size": model.input_size,
@@ -65,8 +70,19 @@ def compose_manifest(
     }
 
 
+def default_name(model: TrainedModel) -> str:
+    """Names a bundle after its network, how it was trained, and its data set."""
+    told = model.description
+    kind = "finetuned" if _is_fine_tuned(told) else "frozen"
+    return f"{told['backbone'].replace('_', '-')}-{kind}-{told['data_set']['name']}"
+
+
+def _is_fine_tuned(told: Mapping[str, Any]) -> bool:
+    return "fine_tuning" in told
+
+
 def _kind(told: Mapping[str, Any]) -> str:
-    return "fine-tuned" if "fine_tuning" in told else "frozen ImageNet"
+    return "fine-tuned" if _is_fine_tuned(told) else "frozen pre-trained"
 
 
 def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
@@ -74,10 +90,10 @@ def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
     return {
         "name": name,
         "backbone": str(model.description["backbone"]),
-        "input": "uint8 (N, H, W, 3), BGR, sides multiples of "
-        f"{model.stride}; normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
-        "output": f"(N, {model.feature_size}, rows, columns): the features of the window of {model.input_size} "
-        f"pixels a side around every cell of {model.stride} pixels, cut at the edges",
+        "input": f"uint8 (N, H, W, 3), BGR, sides {model.input_size} plus multiples of {model.stride}; "
+        f"normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
+        "output": f"(N, {model.feature_size}, rows, columns): the features of windows of {model.input_size} pixels "
+        f"a side, {model.stride} apart, {model.outer_windows} of them cut at each edge",
     }
 
 

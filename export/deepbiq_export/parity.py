@@ -11,21 +11,23 @@ import onnxruntime
 
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.graph import FEATURES, INPUT
-from deepbiq_export.trained_model import Reference
+from deepbiq_export.trained_model import Reference, TrainedModel
 
 BATCHES = (1, 5, 25)
-SIZES_HW = ((224, 224), (512, 512), (384, 640), (256, 704))
+WINDOWS = ((1, 1), (10, 10), (6, 14), (2, 16))
+"""Rows and columns of windows of the tested pictures: with windows of 224 pixels and stride 32 these are a crop,
+512x512, 384x640 and 256x704."""
 TOLERANCE = 1e-3
 """Largest difference as a share of the largest value; about 1e-6 is what folding and another library cost."""
 _SEED = 20211
 
 
-def check_parity(graph: bytes, reference: Reference) -> float:
+def check_parity(graph: bytes, model: TrainedModel) -> float:
     """Compares a graph with the trained network on several batches and picture sizes.
 
     Args:
         graph: The ONNX file.
-        reference: The trained network.
+        model: The trained network and the size of its windows.
 
     Returns:
         The largest difference found, as a share of the largest value.
@@ -35,7 +37,10 @@ def check_parity(graph: bytes, reference: Reference) -> float:
     """
     try:
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-        differences = {images.shape: _difference(session, reference, images) for images in _pictures()}
+        differences = {
+            images.shape: _difference(session, model.reference, images)
+            for images in _pictures(model.input_size, model.stride)
+        }
     except Exception as error:
         # ONNX Runtime raises classes of its own that share no base but Exception.
         raise ExportError(f"the exported graph does not run in ONNX Runtime: {error}") from error
@@ -45,10 +50,11 @@ def check_parity(graph: bytes, reference: Reference) -> float:
     return worst
 
 
-def _pictures() -> Iterator[npt.NDArray[np.uint8]]:
+def _pictures(size: int, stride: int) -> Iterator[npt.NDArray[np.uint8]]:
     """Yields smooth colourful noise: crops in each batch size, and one picture of each further size."""
     generator = np.random.default_rng(_SEED)
-    shapes = [(batch, *SIZES_HW[0]) for batch in BATCHES] + [(1, *size_hw) for size_hw in SIZES_HW[1:]]
+    sizes_hw = [(size + (rows - 1) * stride, size + (columns - 1) * stride) for rows, columns in WINDOWS]
+    shapes = [(batch, *sizes_hw[0]) for batch in BATCHES] + [(1, *size_hw) for size_hw in sizes_hw[1:]]
     for batch, height, width in shapes:
         coarse = generator.integers(0, 256, (batch, height // 8, width // 8, 3), dtype=np.uint8)
         yield np.stack([cv2.resize(picture, (width, height)) for picture in coarse]).astype(np.uint8)

@@ -62,15 +62,20 @@ def judge_windows(
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
     stride: int,
+    outer: int,
 ) -> Judgement:
-    """Judges a picture by all its windows; the quality map is what each cell's own window predicts.
+    """Judges a picture by all its windows.
+
+    Where there is a window around every cell, the quality map is what each cell's own window predicts; where
+    windows stay inside the picture, it is the mean of the windows over a cell's centre.
 
     Args:
-        features: (D, h, w) float32, one window per cell of the padded picture.
+        features: (D, rows, columns) float32, of the padded picture.
         sampled: The picture's size before padding.
         heads: The dense family's regressors by head name.
         pooling: One of the seven.
-        stride: Pixels per cell.
+        stride: Pixels from one window to the next, and per cell.
+        outer: Windows at each edge that reach over it: 0, or as many as put a window around every cell.
     """
     depth, rows, columns = features.shape
     vectors = features.reshape(depth, -1).T
@@ -80,8 +85,12 @@ def judge_windows(
     else:
         chosen = vectors[concat_windows(rows, columns)] if pooling == "concat" else vectors
         raw_score = _predict_pooled(chosen, heads, pooling)
-    height, width = (-(-side // stride) for side in sampled.picture_hw)
-    quality_map = scores.reshape(rows, columns)[:height, :width]
+    if outer:
+        height, width = (-(-side // stride) for side in sampled.picture_hw)
+        quality_map = scores.reshape(rows, columns)[:height, :width]
+    else:
+        positions = stride * np.argwhere(np.ones((rows, columns), dtype=np.bool_))
+        quality_map = map_of_crops(scores, positions, sampled.extent, sampled.picture_hw, stride)
     return Judgement(raw_score, scores, clip_map(quality_map))
 
 

@@ -36,7 +36,7 @@ def sample(bgr: npt.NDArray[np.uint8], plan: Plan, size: int, stride: int) -> Sa
         bgr: (H, W, 3) uint8, BGR, contiguous, already at its scale.
         plan: The plan.
         size: Side of the network's input crop in pixels.
-        stride: Pixels per cell of the feature map.
+        stride: Pixels from one window of `dense` to the next.
     """
     height, width = bgr.shape[:2]
     if plan.family == "dense":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -89,7 +89,8 @@ class Setting:
         scale: The scale policy.
         heads: The plan family's regressors by head name.
         size: Side of the network's input crop in pixels.
-        stride: Pixels per cell of the feature map.
+        stride: Pixels from one window to the next, and per cell of the quality map.
+        outer_windows: Windows at each edge of a picture that reach over it.
     """
 
     plan: Plan
@@ -98,6 +99,7 @@ class Setting:
     heads: dict[str, LinearRegressor]
     size: int
     stride: int
+    outer_windows: int
 
 
 def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: str) -> Setting:
@@ -123,7 +125,14 @@ def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: s
         heads=heads,
         size=manifest["input"]["size"],
         stride=manifest["feature"]["stride"],
+        outer_windows=_outer_windows(manifest),
     )
+
+
+def _outer_windows(manifest: Mapping[str, Any]) -> int:
+    """Reads how many windows reach over an edge; where it is not stated there is one around every cell."""
+    around_every_cell = manifest["input"]["size"] // manifest["feature"]["stride"] // 2
+    return int(manifest["feature"].get("outer_windows", around_every_cell))
 
 
 class Scorer:
@@ -236,14 +245,18 @@ class Scorer:
     def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
         setting = self.setting
         if setting.plan.family == "dense":
-            return judge_windows(features, sampled, setting.heads, setting.pooling, setting.stride)
+            return judge_windows(
+                features, sampled, setting.heads, setting.pooling, setting.stride, setting.outer_windows
+            )
         return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
 
     def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Returns the (D, h, w) features of all windows for `dense`, (N, D) of the crops otherwise."""
+        """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
         setting = self.setting
         if setting.plan.family == "dense":
-            return dense_features(self.engine.features, images[0], setting.stride)
+            return dense_features(
+                self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
+            )
         passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
         return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
 

@@ -74,4 +74,4 @@ def model(checkpoint):
 def graph(model):
     from deepbiq_export.graph import finish_graph
 
-    return finish_graph(model.raw_graph, {"name": "tested"})
+    return finish_graph(model.raw_graph, {"name": "tested"}, "efficientnet_lite0")

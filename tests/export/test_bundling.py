@@ -33,6 +33,7 @@ def test_the_manifest_tells_what_a_user_must_know(bundle):
         "layer": "head convolution after ReLU6, averaged over a crop's cells",
         "size": 1280,
         "stride": 32,
+        "outer_windows": 3,
     }
     assert manifest["input"]["normalisation"] == {"mean": [127.0] * 3, "std": [128.0] * 3, "inside_graph": True}
     assert manifest["training_scale"] == {"short_side": 512}

@@ -58,12 +58,12 @@ def changed(model, change):
 def test_an_unexpected_operator_is_refused(model):
     extra = onnx.helper.make_node("Relu", ["features"], ["unused"])
     with pytest.raises(ExportError, match="'Relu': 1"):
-        finish_graph(changed(model, lambda graph: graph.node.append(extra)), {})
+        finish_graph(changed(model, lambda graph: graph.node.append(extra)), {}, "efficientnet_lite0")
 
 
 def test_another_output_is_refused(model):
     with pytest.raises(ExportError, match="expected"):
-        finish_graph(changed(model, lambda graph: graph.output.pop()), {})
+        finish_graph(changed(model, lambda graph: graph.output.pop()), {}, "efficientnet_lite0")
 
 
 def test_a_fixed_batch_is_refused(model):
@@ -71,9 +71,9 @@ def test_a_fixed_batch_is_refused(model):
         graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
 
     with pytest.raises(ExportError, match="image has a fixed or dynamic axis"):
-        finish_graph(changed(model, fix), {})
+        finish_graph(changed(model, fix), {}, "efficientnet_lite0")
 
 
 def test_a_broken_graph_is_refused(model):
     with pytest.raises(ExportError, match="not valid ONNX"):
-        finish_graph(changed(model, lambda graph: graph.initializer.pop()), {})
+        finish_graph(changed(model, lambda graph: graph.initializer.pop()), {}, "efficientnet_lite0")

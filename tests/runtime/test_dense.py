@@ -16,6 +16,22 @@ def test_padding_to_whole_cells_and_one_window(size, padded):
     np.testing.assert_array_equal(out[: size[0], : size[1]], picture)
 
 
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [((512, 515), (515, 515)), ((516, 227), (547, 227)), ((64, 100), (227, 227)), ((228, 259), (259, 259))],
+)
+def test_windows_need_not_be_multiples_of_the_stride(size, padded):
+    assert pad_to_stride(np.zeros((*size, 3), np.uint8), 227, 32).shape == (*padded, 3)
+
+
+@pytest.mark.parametrize("side", range(64, 700, 9))
+def test_padding_is_less_than_a_stride_and_ends_with_a_window(side):
+    for size in (224, 227):
+        padded = pad_to_stride(np.zeros((side, 70, 3), np.uint8), size, 32).shape[0]
+        assert (padded - size) % 32 == 0
+        assert padded == size if side <= size else side <= padded < side + 32
+
+
 def window_means(images):
     """Mean colours of the 7x7 cells around every cell, cut at the edges: the definition, cell by cell."""
     n, height, width, depth = images.shape
@@ -37,9 +53,27 @@ def test_tiles_join_without_a_seam(monkeypatch, cells):
         return window_means(images)
 
     monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
-    np.testing.assert_allclose(dense_features(network, picture, 32), expected, rtol=1e-6)
+    np.testing.assert_allclose(dense_features(network, picture, 224, 32, 3), expected, rtol=1e-6)
     assert len(seen) > 1
     assert max(seen) <= 1280 * 1280
+
+
+@pytest.mark.parametrize("windows", [(1, 60), (29, 31)])
+def test_tiles_of_windows_that_stay_inside(monkeypatch, windows):
+    """The network's result depends on every pixel's place, so a window one pixel off would be seen."""
+    height, width = (227 + 32 * (count - 1) for count in windows)
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    def corners(images):
+        assert all((side - 227) % 32 == 0 for side in images.shape[1:3])
+        ends = images[:, 226::32, 226::32].astype(np.float32)
+        starts = images[:, ::32, ::32][:, : ends.shape[1], : ends.shape[2]].astype(np.float32)
+        return np.moveaxis(starts + 1000 * ends, -1, 1)
+
+    expected = corners(picture[None])[0]
+    assert expected.shape == (3, *windows)
+    monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
+    np.testing.assert_array_equal(dense_features(corners, picture, 227, 32, 0), expected)
 
 
 def test_cells_see_their_surroundings_across_a_tile_border(monkeypatch):
@@ -55,13 +89,13 @@ def test_cells_see_their_surroundings_across_a_tile_border(monkeypatch):
     expected = network(picture[None])[0]
     monkeypatch.setattr(dense, "MAX_PASS_PIXELS", 1)
     inner = np.s_[:, 4:-4, 4:-4]  # the network pads with zeros at the picture's own edges only
-    np.testing.assert_allclose(dense_features(network, picture, 32)[inner], expected[inner], rtol=1e-5)
+    np.testing.assert_allclose(dense_features(network, picture, 224, 32, 3)[inner], expected[inner], rtol=1e-5)
 
 
 def test_a_picture_that_fits_is_one_pass():
     passes = []
     picture = np.zeros((512, 640, 3), np.uint8)
-    dense_features(lambda images: passes.append(images.shape) or window_means(images), picture, 32)
+    dense_features(lambda images: passes.append(images.shape) or window_means(images), picture, 224, 32, 3)
     assert passes == [(1, 512, 640, 3)]
 
 

@@ -10,9 +10,10 @@ import pytest
 
 import deepbiq
 from deepbiq.bundle import write_bundle
+from deepbiq.crops import pad_to_size
 from deepbiq.pooling import POOLINGS
 from tests.conftest import tiny_files, tiny_manifest
-from tests.tiny_model import SIZE, STRIDE
+from tests.tiny_model import SIZE, STRIDE, inside_windows_graph
 
 PLANS = ["random:25", "grid:25", "dense", "whole"]
 
@@ -52,6 +53,35 @@ def test_dense_is_the_mean_over_a_window_around_every_cell(tiny_bundle, picture)
     assert result.quality_map.shape == (4, 5)
     assert (np.diff(result.quality_map, axis=1) >= 0).all()
     assert result.plan == "dense"
+
+
+@pytest.mark.parametrize("hw", [(100, 100), (64, 90), (132, 164), (150, 133), (256, 101)])
+def test_windows_that_stay_inside_and_are_no_multiple_of_the_stride(tmp_path, hw):
+    """Windows of 100 pixels, 32 apart: every plan runs, and the map covers the picture with cells of 32 pixels."""
+    size = 100
+    manifest = tiny_manifest()
+    manifest["input"]["size"] = size
+    manifest["feature"]["outer_windows"] = 0
+    write_bundle(tmp_path / "odd", manifest, {**tiny_files(), "features.onnx": inside_windows_graph(size)})
+    picture = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)
+    rows, columns = (-(-max(side - size, 0) // STRIDE) + 1 for side in hw)
+    padded = pad_to_size(picture, size + STRIDE * (rows - 1), size + STRIDE * (columns - 1))
+    with deepbiq.load(tmp_path / "odd", plan="dense", scale="native") as scorer:
+        result = scorer(picture)
+        drawn = scorer.overlay(picture, result)
+    expected = [
+        blue(padded[STRIDE * i : STRIDE * i + size, STRIDE * j : STRIDE * j + size])
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    np.testing.assert_allclose(result.crop_scores, expected, atol=1e-4)
+    assert result.quality_map.shape == (-(-hw[0] // STRIDE), -(-hw[1] // STRIDE))
+    assert np.isfinite(result.quality_map).all()
+    assert result.quality_map[0, 0] == pytest.approx(expected[0], abs=1e-3)
+    assert drawn.shape == picture.shape
+    for plan in PLANS:
+        with deepbiq.load(tmp_path / "odd", plan=plan, scale="native") as scorer:
+            assert 0 <= scorer(picture).score <= 100
 
 
 def test_crops_are_scored_where_they_lie(tiny_bundle, picture):

@@ -108,6 +108,23 @@ def test_a_package_that_only_the_data_set_needs_names_the_extra(run, tmp_path, m
     refused(result, MissingExtraError, "needs openpyxl: install the extra with  pip install 'deepbiq[train]'")
 
 
+def test_an_unknown_backbone_is_refused(run, tmp_path):
+    pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
+    result = run("--frozen", "--backbone", "vgg", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, OptionError, "unknown backbone 'vgg': use efficientnet_lite0, caffenet, alexnet")
+
+
+def test_a_package_inside_a_missing_one_is_missing(run, tmp_path, monkeypatch):
+    def without_google(module):
+        if module == "google.protobuf":
+            raise ModuleNotFoundError("No module named 'google'")
+        return object()
+
+    monkeypatch.setattr("deepbiq.cli.extras.find_spec", without_google)
+    result = run("--frozen", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    refused(result, MissingExtraError, r"this needs google.protobuf")
+
+
 def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
     monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "sklearn" else object())
     result = run("--frozen", "--root", str(tmp_path), "--out", str(tmp_path / "run"))

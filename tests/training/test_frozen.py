@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -20,12 +21,13 @@ from deepbiq.errors import OptionError  # noqa: E402
 from deepbiq.plans import Plan  # noqa: E402
 from deepbiq.pooling import POOLINGS  # noqa: E402
 from deepbiq.regression import regressors_from_npz  # noqa: E402
-from deepbiq_training.backbones.efficientnet_lite0_weights import WeightsError  # noqa: E402
-from deepbiq_training.checkpoint import DESCRIPTION, read_checkpoint  # noqa: E402
+from deepbiq_training.backbones import WeightsError  # noqa: E402
+from deepbiq_training.checkpoint import BACKBONE_FILE, DESCRIPTION, read_checkpoint  # noqa: E402
 from deepbiq_training.families import FAMILIES  # noqa: E402
 from deepbiq_training.frozen import FrozenSettings, train_frozen  # noqa: E402
 from deepbiq_training.heads import HEADS  # noqa: E402
 from deepbiq_training.sampling import FeatureSampler  # noqa: E402
+from tests.training.backbones import caffe_files  # noqa: E402
 from tests.training.miniature import PICTURES  # noqa: E402
 
 DENSE = tuple(family for family in FAMILIES if family.name == "dense")
@@ -168,3 +170,37 @@ def test_a_full_disk_keeps_the_old_checkpoint_or_none(settings, only_dense, monk
     assert not any(path.is_file() for path in settings.out.rglob("*"))
     train_frozen(settings)
     assert np.isfinite(read_checkpoint(settings.out).description["metrics"][0]["srocc"])
+
+
+@pytest.fixture
+def caffenet_files(tmp_path):
+    """CaffeNet's weights, with the classes of another data set, and their mean; the 240 MB go after the test."""
+    pytest.importorskip("google.protobuf", reason="needs the extra deepbiq[train]")
+    weights, mean = tmp_path / "places.caffemodel", tmp_path / "places.binaryproto"
+    weights.write_bytes(caffe_files.old_caffemodel(caffe_files.caffenet_arrays(classes=205)))
+    mean.write_bytes(caffe_files.mean_file((100.0, 110.0, 120.0)))
+    yield {"weights": weights, "mean": mean}
+    weights.unlink()
+
+
+@pytest.mark.slow
+def test_caffenet_from_a_caffemodel_to_a_checkpoint(settings, caffenet_files, only_dense):
+    train_frozen(dataclasses.replace(settings, backbone="caffenet", **caffenet_files))
+    checkpoint = read_checkpoint(settings.out)
+    (settings.out / BACKBONE_FILE).unlink()
+    assert checkpoint.description["backbone"] == "caffenet"
+    assert checkpoint.description["weights"]["mean_sha256"] is not None
+    assert checkpoint.backbone.spec.normalisation.mean == pytest.approx((120.0, 110.0, 100.0), abs=1e-4)
+    assert checkpoint.backbone.state_dict()["fc8.weight"].shape == (205, 4096)
+    heads = regressors_from_npz(checkpoint.regressors["regressors/dense.npz"], name="dense")
+    assert heads["prediction"].weights.size == 4096
+
+
+def test_caffenet_needs_its_mean(settings):
+    refused(dataclasses.replace(settings, backbone="caffenet"), OptionError, "needs the mean file")
+
+
+def test_weights_of_another_backbone_are_refused(settings):
+    refused(
+        dataclasses.replace(settings, backbone="alexnet"), WeightsError, r"AlexNet.*features\.0\.weight is missing"
+    )

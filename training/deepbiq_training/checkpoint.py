@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
-from deepbiq_training.backbones import EfficientNetLite0
+from deepbiq_training.backbones import Backbone, restore_backbone
 
 SCHEMA = 1
 DESCRIPTION = "checkpoint.json"
 BACKBONE_FILE = "backbone.safetensors"
-_BACKBONES = {"efficientnet_lite0": EfficientNetLite0}
 
 
 class CheckpointError(DeepBIQError, ValueError):
@@ -40,12 +37,12 @@ class Checkpoint:
     """
 
     description: Mapping[str, Any]
-    backbone: EfficientNetLite0
+    backbone: Backbone
     regressors: Mapping[str, bytes]
 
 
 def write_checkpoint(
-    folder: Path, description: Mapping[str, object], backbone: nn.Module, regressors: Mapping[str, bytes]
+    folder: Path, description: Mapping[str, object], backbone: Backbone, regressors: Mapping[str, bytes]
 ) -> None:
     """Writes a checkpoint; one that was there is replaced.
 
@@ -81,11 +78,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     description = _read_description(folder)
     try:
         files = {name: _read_file(folder, name, digest) for name, digest in description["files"].items()}
-        backbone = _BACKBONES[description["backbone"]]()
-        backbone.load_state_dict(load(files.pop(BACKBONE_FILE)))
+        backbone = restore_backbone(description["backbone"], load(files.pop(BACKBONE_FILE)))
     except (AttributeError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{folder}: {DESCRIPTION} and the files do not belong together ({error})") from error
-    return Checkpoint(description, backbone.eval(), files)
+    return Checkpoint(description, backbone, files)
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

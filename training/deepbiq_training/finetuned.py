@@ -13,10 +13,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from lightning_fabric import Fabric
-from torch import nn
 
 from deepbiq.datasets import RatedPicture
-from deepbiq_training.backbones.efficientnet_lite0_weights import WeightsOrigin
+from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.finetuning.state import to_safetensors
@@ -79,7 +78,7 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
         validation=_taken(parts, parts.validation),
         short_side=data.short_side,
         seed=data.seed,
-        weights=origin.sha256,
+        weights=origin.key,
     )
     tuned = fine_tune(backbone, task, recipe, fabric=fabric, folder=data.out / FOLDER)
     if not fabric.is_global_zero:
@@ -95,7 +94,6 @@ def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
 
 def _origin(tuned: FineTuned, before: WeightsOrigin, data_set: str) -> WeightsOrigin:
     """Names the fine-tuned weights; their checksum is that of the checkpoint's weights file."""
-    assert isinstance(tuned.backbone, nn.Module)
     digest = hashlib.sha256(to_safetensors(tuned.backbone.state_dict())).hexdigest()
     return WeightsOrigin(f"{before.source}, fine-tuned on {data_set}", digest, before.licence)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 import deepbiq
 from deepbiq.datasets import DataSet, RatedPicture
@@ -22,12 +21,7 @@ from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
 from deepbiq_training.agreement import Agreement
-from deepbiq_training.backbones import Backbone, EfficientNetLite0
-from deepbiq_training.backbones.efficientnet_lite0_weights import (
-    WeightsOrigin,
-    load_efficientnet_lite0,
-    packaged_weights_path,
-)
+from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
 from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
@@ -51,7 +45,9 @@ class FrozenSettings:
         out: Folder of the checkpoint.
         data_set: What is trained on: its split `train`, or all of it where there is no official split.
         features: Folder of the feature caches; None puts them under `out`.
-        weights: Weights file of the backbone; None takes the package's.
+        backbone: One of `deepbiq_training.backbones.BACKBONES`.
+        weights: Weights file of the backbone; None takes the installed package's, where there is one.
+        mean: Mean file of a `.caffemodel`.
         validation_pictures: Pictures that choose the hyper-parameters, in whole scenes.
         short_side: The training scale in pixels.
         seed: Draws the validation part and the crops of the prediction head.
@@ -61,7 +57,9 @@ class FrozenSettings:
     out: Path
     data_set: DataSet = BIQ2021
     features: Path | None = None
+    backbone: str = "efficientnet_lite0"
     weights: Path | None = None
+    mean: Path | None = None
     validation_pictures: int = 1000
     short_side: int = 512
     seed: int = 0
@@ -79,20 +77,24 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     Raises:
         DataSetError: When the data set is incomplete or pictures cannot be read.
         WeightsError: When the weights are not the backbone's.
-        OptionError: When the validation part leaves nothing to train on.
+        OptionError: When the validation part leaves nothing to train on, or the backbone needs other files.
         OSError: When the disk is full or a folder not writable.
     """
     backbone, origin = load_pretrained(settings)
     return fit_and_write(settings, read_parts(settings), backbone, origin, {})
 
 
-def load_pretrained(settings: FrozenSettings) -> tuple[EfficientNetLite0, WeightsOrigin]:
+def load_pretrained(settings: FrozenSettings) -> tuple[Backbone, WeightsOrigin]:
     """Reads the backbone with its pre-trained weights, and tells where those came from.
+
+    Features are taken before the last layer, and fine-tuning puts a new one in its place: so it does not matter
+    which classes that one knows.
 
     Raises:
         WeightsError: When the weights are not the backbone's.
+        OptionError: When the backbone is unknown or needs other files.
     """
-    return load_efficientnet_lite0(settings.weights or packaged_weights_path())
+    return load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,6 @@ def fit_and_write(
         family.regressors_file: regressors_to_npz({name: head.regressor for name, head in heads.items()})
         for family, heads in fitted.items()
     }
-    assert isinstance(backbone, nn.Module)
     write_checkpoint(settings.out, description, backbone, regressors)
     return agreements
 
@@ -200,7 +201,7 @@ class _Extractor:
     def __call__(self, pictures: Sequence[RatedPicture], plan: Plan) -> list[Features]:
         short_side = self.settings.short_side
         root = self.settings.features or self.settings.out / "features"
-        cache = FeatureCache(root, weights_sha256=self.origin.sha256, plan=plan, short_side=short_side)
+        cache = FeatureCache(root, weights_sha256=self.origin.key, plan=plan, short_side=short_side)
         return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
 
 

@@ -16,13 +16,21 @@ def require_extra(extra: str, *modules: str) -> None:
 
     Args:
         extra: Name of the extra in deepbiq's own metadata.
-        *modules: Top-level modules that it brings.
+        *modules: Modules that it brings.
 
     Raises:
         MissingExtraError: When one is missing; the message has the command that installs it.
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in modules if not _is_installed(module)]
     if missing:
         raise MissingExtraError(
             f"this needs {', '.join(missing)}: install the extra with  pip install 'deepbiq[{extra}]'"
         )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Of a module inside a package, the package itself is missing.
+        return False

@@ -22,14 +22,14 @@ class Engine(Protocol):
     version: str
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Computes the features of the crop-sized window around every cell, cut at the picture's edges.
+        """Computes the features of all windows (see `deepbiq.dense`).
 
         Args:
-            images: (N, H, W, 3) uint8, BGR, contiguous, H and W multiples of the backbone's stride and at least the
-                bundle's input size.
+            images: (N, H, W, 3) uint8, BGR, contiguous, H and W the bundle's input size plus multiples of its
+                stride.
 
         Returns:
-            (N, D, H / stride, W / stride) float32, a fresh array that belongs to the caller.
+            (N, D, rows, columns) float32, a fresh array that belongs to the caller.
 
         Raises:
             EngineError: When the engine fails or returns NaN or infinite numbers.

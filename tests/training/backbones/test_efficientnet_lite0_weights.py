@@ -4,10 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 
+from deepbiq_training.backbones import WeightsError  # noqa: E402  # after the skip
 from deepbiq_training.backbones.efficientnet_lite0_weights import (  # noqa: E402  # after the skip
     PACKAGE,
     PACKAGE_SHA256,
-    WeightsError,
     load_efficientnet_lite0,
 )
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deepbiq.datasets import RatedPicture, read_biq2021
-from deepbiq_training.backbones.backbone import BackboneSpec, Normalisation
+from deepbiq_training.backbones.backbone import Backbone, BackboneSpec, Normalisation
 from deepbiq_training.backbones.conv_norm import ConvNorm
 from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
 from deepbiq_training.finetuning.recipe import Recipe
@@ -21,20 +21,30 @@ SPEC = BackboneSpec(
     feature_size=8,
     stride=4,
     input_size=60,
+    outer_windows=7,
     normalisation=Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
 )
 RECIPE = Recipe(crop_size=60, batch_size=4, epochs=3, learning_rate=1e-2, head_learning_rate=1e-1)
 
 
-class TinyBackbone(nn.Module):
+class TinyBackbone(Backbone):
+    last_layer = "classifier"
+
     def __init__(self) -> None:
         super().__init__()
-        self.spec = SPEC
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.first = ConvNorm(3, 8, kernel=3, stride=2)
             self.second = ConvNorm(8, 8, kernel=3, stride=2, groups=8)
             self.classifier = nn.Linear(8, 10)
+
+    @property
+    def spec(self) -> BackboneSpec:
+        return SPEC
+
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        return self.first.conv
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         # Dropout draws from torch's generator, so that a lost state of it would show.

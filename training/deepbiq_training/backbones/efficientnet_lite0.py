@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepbiq_training.backbones.backbone import BackboneSpec, Normalisation
+from deepbiq_training.backbones.backbone import Backbone, BackboneSpec, Normalisation
 from deepbiq_training.backbones.conv_norm import ConvNorm
 
 SPEC = BackboneSpec(
@@ -21,6 +21,7 @@ SPEC = BackboneSpec(
     feature_size=1280,
     stride=32,
     input_size=224,
+    outer_windows=3,
     normalisation=Normalisation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
 )
 CLASSES = 1000
@@ -90,16 +91,31 @@ def _blocks() -> nn.ModuleList:
     return blocks
 
 
-class EfficientNetLite0(nn.Module):
-    """The network; its weights are random until they are loaded."""
+class EfficientNetLite0(Backbone):
+    """The network; its weights are random until they are loaded.
 
-    def __init__(self) -> None:
+    Args:
+        classes: Outputs of the last layer.
+    """
+
+    last_layer = "classifier"
+
+    def __init__(self, classes: int = CLASSES) -> None:
         super().__init__()
-        self.spec = SPEC
         self.stem = ConvNorm(3, _STEM_CHANNELS, kernel=3, stride=2)
         self.blocks = _blocks()
         self.head = ConvNorm(_STAGES[-1].channels, SPEC.feature_size)
-        self.classifier = nn.Linear(SPEC.feature_size, CLASSES)
+        self.classifier = nn.Linear(SPEC.feature_size, classes)
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """The network's numbers."""
+        return SPEC
+
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        """The stem's."""
+        return self.stem.conv
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Computes the feature map.
@@ -125,10 +141,6 @@ class EfficientNetLite0(nn.Module):
         return functional.avg_pool2d(feature_map, window, stride=1, padding=window // 2, count_include_pad=False)
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """Classifies into ImageNet's classes: (N, 1280) to (N, 1000), before softmax."""
+        """Classifies: (N, 1280) to (N, classes), before softmax."""
         scores: Tensor = self.classifier(features)
         return scores
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Classifies (N, 3, H, W) pictures: (N, 1000), before softmax."""
-        return self.class_scores(self.feature_vector(self.feature_map(pictures)))

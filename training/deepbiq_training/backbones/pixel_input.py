@@ -9,10 +9,10 @@ from deepbiq_training.backbones.backbone import Normalisation
 
 
 class PixelInput(nn.Module):
-    """Turns uint8 BGR pictures into normalised RGB ones.
+    """Turns uint8 BGR pictures into normalised ones in the network's colour order.
 
     Args:
-        normalisation: Of RGB pixels.
+        normalisation: Of pixels.
     """
 
     mean: Tensor
@@ -20,8 +20,10 @@ class PixelInput(nn.Module):
 
     def __init__(self, normalisation: Normalisation) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(normalisation.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(normalisation.std).view(1, 3, 1, 1), persistent=False)
+        self.swaps_colours = normalisation.colour_order == "RGB"
+        order = slice(None) if self.swaps_colours else slice(None, None, -1)
+        for name, rgb in (("mean", normalisation.mean), ("std", normalisation.std)):
+            self.register_buffer(name, torch.tensor(rgb[order]).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, bgr_nhwc: Tensor) -> Tensor:
         """Normalises pictures.
@@ -30,7 +32,8 @@ class PixelInput(nn.Module):
             bgr_nhwc: (N, H, W, 3) uint8, BGR.
 
         Returns:
-            (N, 3, H, W) float32, RGB.
+            (N, 3, H, W) float32, in the network's colour order.
         """
-        rgb_nchw = bgr_nhwc.permute(0, 3, 1, 2).flip(1).float()
-        return (rgb_nchw - self.mean) / self.std
+        bgr_nchw = bgr_nhwc.permute(0, 3, 1, 2)
+        ordered_nchw = bgr_nchw.flip(1) if self.swaps_colours else bgr_nchw
+        return (ordered_nchw.float() - self.mean) / self.std

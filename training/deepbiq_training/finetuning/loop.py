@@ -21,7 +21,6 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import DeepBIQError
@@ -225,7 +224,7 @@ class _Loop:
         if progress.best is None or found.srocc > progress.best.srocc:
             progress = replace(progress, best=Best(epoch, found.plcc, found.srocc), stale_epochs=0)
             if self._fabric.is_global_zero:
-                write_atomically(self._folder / BEST_FILE, to_safetensors(_module(self._average).state_dict()))
+                write_atomically(self._folder / BEST_FILE, to_safetensors(self._average.backbone.state_dict()))
         else:
             progress = replace(progress, stale_epochs=progress.stale_epochs + 1)
         stops = progress.step == self._total or progress.stale_epochs >= self._recipe.patience
@@ -261,7 +260,7 @@ class _Loop:
 
         # The others must not look for the file before the first device has written it.
         self._fabric.barrier()
-        backbone = copy.deepcopy(_module(self._average)).cpu().to(memory_format=torch.contiguous_format)
+        backbone = copy.deepcopy(self._average.backbone).cpu().to(memory_format=torch.contiguous_format)
         try:
             backbone.load_state_dict(load_file(self._folder / BEST_FILE))
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -269,14 +268,7 @@ class _Loop:
                 f"{self._folder / BEST_FILE}: not the best weights of this fine-tuning ({error}): delete "
                 f"{STATE_FILE} to begin again"
             ) from error
-        backbone.eval()
-        assert isinstance(backbone, Backbone)
-        return backbone
-
-
-def _module(network: QualityNetwork) -> nn.Module:
-    assert isinstance(network.backbone, nn.Module)
-    return network.backbone
+        return backbone.eval()
 
 
 def _step_seed(seed: int, step: int, device: int) -> int:
