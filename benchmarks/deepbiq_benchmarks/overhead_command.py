@@ -28,9 +28,10 @@ def overhead(
     graph; `deepbiq score` as a whole process at most 2.5 times a process that imports NumPy, OpenCV and ONNX
     Runtime; its peak memory is at most 350 MB. Ends with exit code 1 when one is missed.
     """
+    from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
     from deepbiq_benchmarks.overhead import call_against_bare_run, modules_of_import, process_against_imports
-    from deepbiq_benchmarks.results import check_writable, circumstances, save_result
+    from deepbiq_benchmarks.results import check_writable, save_result
 
     check_writable(*([results / "result.json"] if results else []))
     with load(plan="dense", precision="fp32") as scorer:

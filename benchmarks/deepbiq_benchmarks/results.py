@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from deepbiq import __version__
-from deepbiq.diagnosis import machine_facts
 from deepbiq.errors import OptionError
 from deepbiq.files import write_atomically
-
-
-def circumstances() -> dict[str, Any]:
-    """Says where and when a run happened: version, machine, date in UTC."""
-    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"deepbiq": __version__, "machine": machine_facts(), "date": date}
 
 
 def check_writable(*targets: Path) -> None:

@@ -8,10 +8,13 @@ import platform
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from deepbiq import __version__
 from deepbiq.bundle import Bundle, open_bundle
 from deepbiq.engines import ENGINES
 from deepbiq.errors import BundleError, DeepBIQError
@@ -64,6 +67,12 @@ def diagnose(bundle_path: Path) -> Findings:
         bundle, described = None, str(error)
     engines = tuple(_try_engine(name, bundle) for name in ENGINES)
     return Findings(machine_facts(), _package_versions(), described, (*engines, _find_tensorrt()))
+
+
+def circumstances() -> dict[str, Any]:
+    """Says where and when a measurement happened: version, machine, date in UTC."""
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {"deepbiq": __version__, "machine": machine_facts(), "date": date}
 
 
 def machine_facts() -> dict[str, str]:

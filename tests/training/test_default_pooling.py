@@ -5,12 +5,12 @@ import pytest
 pytest.importorskip("scipy", reason="needs the extra deepbiq[train]")
 
 from deepbiq.pooling import POOLINGS  # after the skip
-from deepbiq_training.agreement import Agreement
+from deepbiq_training.agreement import Correlations
 from deepbiq_training.default_pooling import CANDIDATES, default_pooling
 
 
 def agreements(**sroccs):
-    return {pooling: Agreement(9, 0.5, sroccs.get(pooling.replace("-", "_"), 0.1)) for pooling in POOLINGS}
+    return {pooling: Correlations(9, 0.5, sroccs.get(pooling.replace("-", "_"), 0.1)) for pooling in POOLINGS}
 
 
 def test_the_average_with_the_highest_correlation_wins():

@@ -4,24 +4,24 @@ import numpy as np
 import pytest
 
 from deepbiq.errors import OptionError
-from deepbiq_training.split import draw_validation
+from deepbiq_training.split import draw_part
 
 SCENES = np.random.default_rng(0).integers(0, 300, 1000)
 
 
 def test_no_scene_is_on_both_sides():
-    drawn = draw_validation(SCENES, 160, seed=0)
+    drawn = draw_part(SCENES, 160, seed=0)
     assert not set(SCENES[drawn]) & set(SCENES[~drawn])
 
 
 def test_draws_as_many_as_wanted_or_one_scene_more():
     largest = np.bincount(SCENES).max()
-    assert 160 <= draw_validation(SCENES, 160, seed=0).sum() < 160 + largest
+    assert 160 <= draw_part(SCENES, 160, seed=0).sum() < 160 + largest
 
 
 def test_same_seed_same_part_other_seed_other_part():
-    assert (draw_validation(SCENES, 160, seed=3) == draw_validation(SCENES, 160, seed=3)).all()
-    assert (draw_validation(SCENES, 160, seed=3) != draw_validation(SCENES, 160, seed=4)).any()
+    assert (draw_part(SCENES, 160, seed=3) == draw_part(SCENES, 160, seed=3)).all()
+    assert (draw_part(SCENES, 160, seed=3) != draw_part(SCENES, 160, seed=4)).any()
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_same_seed_same_part_other_seed_other_part():
 )
 def test_an_empty_part_is_refused(scenes, wanted):
     with pytest.raises(OptionError, match="at least two"):
-        draw_validation(scenes, wanted, seed=0)
+        draw_part(scenes, wanted, seed=0)

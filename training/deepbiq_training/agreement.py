@@ -1,4 +1,4 @@
-"""How well predictions agree with human scores: Pearson's (PLCC) and Spearman's (SROCC) correlation."""
+"""How well predictions agree with human scores: Pearson's (PLCC) and Spearman's (SROCC) correlation, and errors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deepbiq.labels import SCORE_MAX, SCORE_MIN
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Agreement over a set of pictures.
+class Correlations:
+    """Agreement over a set of pictures, whatever the predictions' scale.
 
     Attributes:
         n: Number of pictures.
@@ -25,9 +25,22 @@ class Agreement:
     srocc: float
 
     @property
-    def correlation(self) -> float:
+    def mean(self) -> float:
         """The mean of PLCC and SROCC: what is maximised, since both are what methods are compared by."""
         return (self.plcc + self.srocc) / 2
+
+
+@dataclass(frozen=True)
+class Agreement(Correlations):
+    """Agreement of predictions on the score range.
+
+    Attributes:
+        rmse: Root mean square error in score points.
+        mae: Mean absolute error in score points.
+    """
+
+    rmse: float
+    mae: float
 
 
 def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
@@ -38,12 +51,21 @@ def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float
         scores: (N,) MOS 0..100.
 
     Returns:
-        Correlations; 0 where the predictions or the scores are all equal, as nothing agrees then.
+        Correlations, 0 where the predictions or the scores are all equal, as nothing agrees then; and errors.
     """
-    return correlations(np.clip(predictions, SCORE_MIN, SCORE_MAX), scores)
+    clipped = np.clip(predictions, SCORE_MIN, SCORE_MAX)
+    found = correlations(clipped, scores)
+    errors = clipped - scores
+    return Agreement(
+        n=found.n,
+        plcc=found.plcc,
+        srocc=found.srocc,
+        rmse=float(np.sqrt(np.mean(errors**2))),
+        mae=float(np.mean(np.abs(errors))),
+    )
 
 
-def correlations(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
+def correlations(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Correlations:
     """Compares predictions on any scale with human scores.
 
     Args:
@@ -56,7 +78,7 @@ def correlations(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.fl
     from scipy.stats import pearsonr, spearmanr
 
     if np.ptp(predictions) == 0 or np.ptp(scores) == 0:
-        return Agreement(len(scores), 0.0, 0.0)
-    return Agreement(
+        return Correlations(len(scores), 0.0, 0.0)
+    return Correlations(
         len(scores), float(pearsonr(predictions, scores).statistic), float(spearmanr(predictions, scores).statistic)
     )

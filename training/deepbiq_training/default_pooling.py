@@ -23,4 +23,4 @@ def default_pooling(agreements: Mapping[Pooling, Agreement]) -> Pooling:
     Args:
         agreements: Of one plan, on the validation part, for all seven poolings.
     """
-    return max(CANDIDATES, key=lambda pooling: round(agreements[pooling].correlation, _DIGITS))
+    return max(CANDIDATES, key=lambda pooling: round(agreements[pooling].mean, _DIGITS))

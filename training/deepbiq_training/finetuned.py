@@ -5,7 +5,6 @@ A second run with the same settings goes on where the first was interrupted, in 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -17,8 +16,8 @@ from lightning_fabric import Fabric
 from deepbiq.datasets import RatedPicture
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
+from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe
-from deepbiq_training.finetuning.state import to_safetensors
 from deepbiq_training.frozen import (
     Agreements,
     FrozenSettings,
@@ -71,7 +70,8 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     fabric = Fabric(devices=settings.devices, num_nodes=settings.nodes, precision=recipe.precision)
     fabric.launch()
     backbone, origin = load_pretrained(data)
-    recipe.check_crop_size(backbone.spec.input_size, backbone.spec.stride)
+    # A crop size that does not fit is found before the data set is read.
+    recipe.crop_size_for(backbone.spec.input_size, backbone.spec.stride)
     parts = read_parts(data)
     task = Task(
         training=_taken(parts, ~parts.validation),
@@ -85,17 +85,13 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
         return None
     _LOG.info("fine-tuned for %d steps in %.0f s", tuned.progress.step, tuned.progress.seconds)
     extra = {"fine_tuning": _describe(tuned, origin, recipe, fabric.world_size)}
-    return fit_and_write(data, parts, tuned.backbone, _origin(tuned, origin, data.data_set.name), extra)
+    return fit_and_write(
+        data, parts, tuned.backbone, fine_tuned_origin(tuned.backbone, origin, data.data_set.name), extra
+    )
 
 
 def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
     return [picture for picture, taken in zip(parts.pictures, chosen, strict=True) if taken]
-
-
-def _origin(tuned: FineTuned, before: WeightsOrigin, data_set: str) -> WeightsOrigin:
-    """Names the fine-tuned weights; their checksum is that of the checkpoint's weights file."""
-    digest = hashlib.sha256(to_safetensors(tuned.backbone.state_dict())).hexdigest()
-    return WeightsOrigin(f"{before.source}, fine-tuned on {data_set}", digest, before.licence)
 
 
 def _describe(tuned: FineTuned, before: WeightsOrigin, recipe: Recipe, devices: int) -> dict[str, object]:

@@ -69,13 +69,24 @@ def fit_family(data: FamilyData, trained_on: Plan, seed: int) -> dict[str, Fitte
     """
     fitted = {}
     for head in HEADS:
-        fitted[head] = _fit_head(data, head, trained_on, seed)
+        fitted[head] = fit_head(data, head, trained_on, seed)
         for (plan, pooling), found in fitted[head].agreements.items():
             _LOG.info("%s %s: validation PLCC %.4f, SROCC %.4f", plan, pooling, found.plcc, found.srocc)
     return fitted
 
 
-def _fit_head(data: FamilyData, head: str, trained_on: Plan, seed: int) -> FittedHead:
+def fit_head(data: FamilyData, head: str, trained_on: Plan, seed: int) -> FittedHead:
+    """Fits one head: hyper-parameters chosen and evaluated on the validation part, then refitted on everything.
+
+    Args:
+        data: Features and scores.
+        head: One of `deepbiq_training.heads.HEADS`.
+        trained_on: The plan on whose validation features hyper-parameters are chosen.
+        seed: Draws the crops of the prediction head.
+
+    Raises:
+        FitError: When a regressor cannot be fitted.
+    """
     poolings = [pooling for pooling in POOLINGS if head_of(pooling) == head]
     # The prediction poolings share a head; the average is the one that it is chosen for.
     chosen_for: Pooling = "prediction-avg" if head == PREDICTION_HEAD else poolings[0]
@@ -83,12 +94,12 @@ def _fit_head(data: FamilyData, head: str, trained_on: Plan, seed: int) -> Fitte
     training = _training_set(data, ~data.validation, chosen_for, seed)
     rows = None if head == PREDICTION_HEAD else pooled_rows(data.evaluated[trained_on], chosen_for)
 
-    def correlation_of(regressor: LinearRegressor) -> float:
+    def judge(regressor: LinearRegressor) -> Agreement:
         if rows is not None:
-            return agreement(regressor.predict(rows), judged).correlation
-        return agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged).correlation
+            return agreement(regressor.predict(rows), judged)
+        return agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged)
 
-    trials = search(training, correlation_of)
+    trials = search(training, judge)
     chosen = best_trial(trials).chosen
     without_validation = training.fit(chosen)
     agreements = {

@@ -31,7 +31,7 @@ from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
 from deepbiq_training.sampling import Features, FeatureSampler
 from deepbiq_training.scenes import find_scenes
 from deepbiq_training.selection import best_trial
-from deepbiq_training.split import SPLIT_RULE, draw_validation
+from deepbiq_training.split import SPLIT_RULE, draw_part
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def read_parts(settings: FrozenSettings) -> Parts:
     pictures = settings.data_set.read(settings.root, split)
     settings.out.mkdir(parents=True, exist_ok=True)
     scenes, scene_rule = find_scenes(pictures)
-    validation = draw_validation(scenes, settings.validation_pictures, settings.seed)
+    validation = draw_part(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
     return Parts(split, pictures, scenes, scene_rule, validation)
 
@@ -271,5 +271,7 @@ def _versions() -> dict[str, str]:
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:
-    trials = [{**asdict(trial.chosen), "correlation": trial.correlation} for trial in head.trials]
+    trials = [
+        {**asdict(trial.chosen), "correlation": trial.correlation, "rmse": trial.rmse} for trial in head.trials
+    ]
     return {**asdict(best_trial(head.trials).chosen), "trials": trials}

@@ -1,5 +1,7 @@
-"""Choosing C and epsilon of a regressor by the mean of PLCC and SROCC on the validation part.
+"""Choosing C and epsilon of a regressor by the mean of PLCC and SROCC on the validation part, then by the error.
 
+Correlations do not see scale: a regressor that C has shrunk to almost nothing still ranks pictures, but says nearly
+the same of all. So of the trials that correlate about as well as the best, the one with the smallest error wins.
 First C at an epsilon of zero, then epsilon at the best C: the two hardly interact with the squared loss, and this
 takes a third of the fits of the full grid.
 """
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deepbiq.regression import LinearRegressor
+from deepbiq_training.agreement import Agreement
 from deepbiq_training.svr import Hyperparameters, TrainingSet
 
 C_GRID = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
@@ -17,35 +20,47 @@ EPSILON_GRID = (0.0, 2.5, 5.0, 10.0)
 """In score points; people's scores of one picture scatter by about 10."""
 
 
+AS_GOOD = 0.001
+"""Correlations nearer than this are taken as equal: on 1,000 pictures their standard error is ten times this."""
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One pair of hyper-parameters and what it reached on the validation part."""
+    """One pair of hyper-parameters and what it reached on the validation part.
+
+    Attributes:
+        chosen: The hyper-parameters.
+        correlation: Mean of PLCC and SROCC.
+        rmse: Root mean square error in score points.
+    """
 
     chosen: Hyperparameters
     correlation: float
+    rmse: float
 
 
-def search(training: TrainingSet, correlation_of: Callable[[LinearRegressor], float]) -> list[Trial]:
+def search(training: TrainingSet, judge: Callable[[LinearRegressor], Agreement]) -> list[Trial]:
     """Tries the grid.
 
     Args:
         training: The training part.
-        correlation_of: Evaluates a regressor on the validation part.
+        judge: Evaluates a regressor on the validation part.
 
     Returns:
         All trials in the order in which they ran.
     """
-    trials = [_try(training, correlation_of, Hyperparameters(c, EPSILON_GRID[0])) for c in C_GRID]
+    trials = [_try(training, judge, Hyperparameters(c, EPSILON_GRID[0])) for c in C_GRID]
     c = best_trial(trials).chosen.c
-    return trials + [_try(training, correlation_of, Hyperparameters(c, epsilon)) for epsilon in EPSILON_GRID[1:]]
+    return trials + [_try(training, judge, Hyperparameters(c, epsilon)) for epsilon in EPSILON_GRID[1:]]
 
 
 def best_trial(trials: list[Trial]) -> Trial:
-    """Returns the trial with the highest correlation; of equal ones the first."""
-    return max(trials, key=lambda trial: trial.correlation)
+    """Returns the trial with the smallest error among those that correlate about as well as the best one."""
+    highest = max(trial.correlation for trial in trials)
+    as_good = (trial for trial in trials if trial.correlation >= highest - AS_GOOD)
+    return min(as_good, key=lambda trial: trial.rmse)
 
 
-def _try(
-    training: TrainingSet, correlation_of: Callable[[LinearRegressor], float], chosen: Hyperparameters
-) -> Trial:
-    return Trial(chosen, correlation_of(training.fit(chosen)))
+def _try(training: TrainingSet, judge: Callable[[LinearRegressor], Agreement], chosen: Hyperparameters) -> Trial:
+    found = judge(training.fit(chosen))
+    return Trial(chosen, found.mean, found.rmse)

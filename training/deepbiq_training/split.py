@@ -1,4 +1,4 @@
-"""Drawing the validation part: whole scenes, seeded."""
+"""Drawing a part of the pictures: whole scenes, seeded."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from deepbiq.errors import OptionError
 SPLIT_RULE = "whole scenes in seeded order until the wanted number of pictures is reached"
 
 
-def draw_validation(scenes: npt.NDArray[np.int64], wanted: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Draws a validation part that shares no scene with the rest.
+def draw_part(
+    scenes: npt.NDArray[np.int64], wanted: int, seed: int | np.random.SeedSequence
+) -> npt.NDArray[np.bool_]:
+    """Draws a part, for validation or for tests, that shares no scene with the rest.
 
     Args:
         scenes: (N,) the scene of each picture.
         wanted: Number of pictures to draw; the last scene may bring a few more.
-        seed: Any non-negative integer.
+        seed: Any non-negative integer, or what was made of one.
 
     Returns:
-        (N,) bool: True for the pictures of the validation part.
+        (N,) bool: True for the pictures of the part.
 
     Raises:
         OptionError: When one of the two parts would have fewer than two pictures.
@@ -30,7 +32,7 @@ def draw_validation(scenes: npt.NDArray[np.int64], wanted: int, seed: int) -> np
     drawn = np.isin(scenes, names[order[before < wanted]])
     if min(drawn.sum(), (~drawn).sum()) < 2:
         raise OptionError(
-            f"a validation part of {wanted} pictures leaves {(~drawn).sum()} of {len(scenes)} to train on "
+            f"a part of {wanted} pictures leaves {(~drawn).sum()} of {len(scenes)} to train on "
             f"({len(names)} scenes): both parts need at least two"
         )
     return np.asarray(drawn, dtype=np.bool_)

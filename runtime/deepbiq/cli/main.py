@@ -28,7 +28,10 @@ RUNTIME_VERBS = {
     "info": "deepbiq.cli.info:info",
     "doctor": "deepbiq.cli.doctor:doctor",
 }
-GROUP_HELP = {"bench": "Measure accuracy and speed on your own machine and data."}
+GROUP_HELP = {
+    "bench": "Measure accuracy and speed on your own machine and data.",
+    "experiment": "Repeat the DeepBIQ paper's experiments on your own data.",
+}
 
 
 @cache

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
-from deepbiq_training.agreement import Agreement
+from deepbiq_training.agreement import Correlations
 from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.finetuning import loop
 from deepbiq_training.finetuning.classes import EmptyClassError
@@ -119,7 +119,7 @@ def test_missing_best_weights_are_refused(task, tmp_path):
 
 def test_it_stops_when_validation_no_longer_improves(task, tmp_path, monkeypatch):
     sroccs = iter([0.5, 0.7, 0.6, 0.7, 0.9])
-    monkeypatch.setattr(loop, "validate", lambda *arguments: Agreement(4, 0.1, next(sroccs)))
+    monkeypatch.setattr(loop, "validate", lambda *arguments: Correlations(4, 0.1, next(sroccs)))
     progress = tiny_fine_tune(task, tmp_path, replace(RECIPE, epochs=20, patience=2)).progress
     assert progress.step == 8
     assert progress.finished
@@ -128,7 +128,7 @@ def test_it_stops_when_validation_no_longer_improves(task, tmp_path, monkeypatch
 
 def test_the_best_epoch_is_kept_not_the_last(task, tmp_path, monkeypatch):
     sroccs = iter([0.9, 0.1, 0.1])
-    monkeypatch.setattr(loop, "validate", lambda *arguments: Agreement(4, 0.1, next(sroccs)))
+    monkeypatch.setattr(loop, "validate", lambda *arguments: Correlations(4, 0.1, next(sroccs)))
     tuned = tiny_fine_tune(task, tmp_path)
     last = tensors(tmp_path / STATE_FILE)["average.backbone.first.conv.weight"]
     kept = tensors(tmp_path / BEST_FILE)["first.conv.weight"]

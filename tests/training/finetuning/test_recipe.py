@@ -31,13 +31,17 @@ def test_settings_are_checked(changes, match):
 
 @pytest.mark.parametrize("size", [224, 256, 384, 512])
 def test_crops_are_the_input_size_plus_strides(size):
-    Recipe(crop_size=size).check_crop_size(224, 32)
+    assert Recipe(crop_size=size).crop_size_for(224, 32) == size
+
+
+def test_without_a_size_crops_are_the_networks_own():
+    assert RECIPES["paper"].crop_size_for(227, 32) == 227
 
 
 @pytest.mark.parametrize("size", [192, 225, 500])
 def test_other_crops_are_refused(size):
     with pytest.raises(OptionError, match="crop-size must be one of 224, 256, 288"):
-        Recipe(crop_size=size).check_crop_size(224, 32)
+        Recipe(crop_size=size).crop_size_for(224, 32)
 
 
 def test_the_default_recipe_has_its_name():

@@ -25,7 +25,7 @@ from lightning_fabric import Fabric
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
-from deepbiq_training.agreement import Agreement
+from deepbiq_training.agreement import Correlations
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.finetuning.average import update_average
@@ -121,7 +121,6 @@ def fine_tune(
         TrainingError: When the loss is no longer a number.
         OSError: When the disk is full or the folder not writable.
     """
-    recipe.check_crop_size(backbone.spec.input_size, backbone.spec.stride)
     folder.mkdir(parents=True, exist_ok=True)
     return _Loop(backbone, task, recipe, fabric, folder, save_seconds).run()
 
@@ -137,6 +136,7 @@ class _Loop:
         self._plan = BatchPlan(
             len(task.training), recipe.batch_size, recipe.accumulate, fabric.world_size, task.seed
         )
+        self._crop_size = recipe.crop_size_for(backbone.spec.input_size, backbone.spec.stride)
         self._total = recipe.epochs * self._plan.steps_per_epoch
         self._objective = make_objective(recipe.loss, [picture.mos for picture in task.training])
         network = QualityNetwork(backbone, self._objective.outputs, batch_norm=recipe.batch_norm, seed=task.seed)
@@ -163,7 +163,7 @@ class _Loop:
             self._plan,
             steps=steps,
             device=self._fabric.global_rank,
-            crop_size=self._recipe.crop_size,
+            crop_size=self._crop_size,
             short_side=self._task.short_side,
         )
         began = time.monotonic() - progress.seconds
@@ -211,7 +211,7 @@ class _Loop:
         self._fabric.backward(torch.stack(list(losses.values())).sum() / self._recipe.accumulate)
         return {term: loss.item() for term, loss in losses.items()}
 
-    def _judge(self, progress: Progress) -> tuple[Progress, Agreement | None]:
+    def _judge(self, progress: Progress) -> tuple[Progress, Correlations | None]:
         """Validates at the end of an epoch, keeps the best weights, and decides whether to stop.
 
         Every device does it for itself: each has the same weights, so each comes to the same decision.
@@ -231,7 +231,7 @@ class _Loop:
         return replace(progress, finished=stops), found
 
     def _write_row(
-        self, progress: Progress, rate: float, losses: Mapping[str, float], found: Agreement | None
+        self, progress: Progress, rate: float, losses: Mapping[str, float], found: Correlations | None
     ) -> None:
         if not self._fabric.is_global_zero:
             return
@@ -279,6 +279,7 @@ def _step_seed(seed: int, step: int, device: int) -> int:
 def _configuration(backbone: Backbone, task: Task, recipe: Recipe, devices: int) -> Configuration:
     return {
         **{name.replace("_", "-"): value for name, value in asdict(recipe).items()},
+        "crop-size": recipe.crop_size_for(backbone.spec.input_size, backbone.spec.stride),
         "seed": task.seed,
         "training scale": task.short_side,
         "devices": devices,

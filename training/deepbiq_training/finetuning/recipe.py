@@ -25,7 +25,8 @@ class Recipe:
 
     Attributes:
         loss: What is minimised, see `deepbiq_training.finetuning.objectives`.
-        crop_size: Side of the square training crops in pixels: the network's input size plus whole strides.
+        crop_size: Side of the square training crops in pixels: the network's input size plus whole strides; None
+            takes the input size itself.
         batch_size: Crops per pass and device, at least 2. The correlation losses compare within a pass.
         accumulate: Passes whose gradients make one step of the optimiser.
         epochs: Passes over the training part, at most.
@@ -42,10 +43,10 @@ class Recipe:
     """
 
     loss: LossName = "both"
-    crop_size: int = 384
+    crop_size: int | None = 384
     batch_size: int = 16
     accumulate: int = 1
-    epochs: int = 12
+    epochs: int = 8
     learning_rate: float = 1e-4
     head_learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -67,8 +68,8 @@ class Recipe:
         for name in ("warmup", "average_decay"):
             _require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in 0..1, 1 left out")
 
-    def check_crop_size(self, input_size: int, stride: int) -> None:
-        """Checks the crop size against a network.
+    def crop_size_for(self, input_size: int, stride: int) -> int:
+        """Returns the side of the training crops for a network, in pixels.
 
         Args:
             input_size: Side of the network's own crop in pixels.
@@ -77,9 +78,11 @@ class Recipe:
         Raises:
             OptionError: When crops would not hold a whole number of windows.
         """
-        fits = self.crop_size >= input_size and (self.crop_size - input_size) % stride == 0
+        size = input_size if self.crop_size is None else self.crop_size
+        fits = size >= input_size and (size - input_size) % stride == 0
         sizes = ", ".join(str(input_size + stride * i) for i in range(6))
-        _require("crop_size", self.crop_size, fits, f"one of {sizes} and so on, in steps of {stride}")
+        _require("crop_size", size, fits, f"one of {sizes} and so on, in steps of {stride}")
+        return size
 
 
 def _require(name: str, value: object, holds: bool, rule: str) -> None:
@@ -92,8 +95,10 @@ def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise OptionError(f"unknown {name.replace('_', '-')} {value!r}: use {', '.join(choices)}")
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({"default": Recipe()})
-"""`default` is the recipe of the bundle that comes with deepbiq."""
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {"default": Recipe(), "paper": Recipe(loss="classes", crop_size=None)}
+)
+"""`default` is the recipe of the bundle that comes with deepbiq; `paper` takes the paper's loss and crops."""
 
 
 def recipe_named(name: str) -> Recipe:

@@ -13,7 +13,7 @@ from deepbiq.imaging import Limits, read_bytes
 from deepbiq.lookahead import map_ahead
 from deepbiq.plans import Plan
 from deepbiq.sampling import sample
-from deepbiq_training.agreement import Agreement, correlations
+from deepbiq_training.agreement import Correlations, correlations
 from deepbiq_training.finetuning.network import QualityNetwork
 from deepbiq_training.finetuning.objectives import Objective
 from deepbiq_training.sampling import decode_at_scale
@@ -25,7 +25,7 @@ _LOOKAHEAD = 4
 @torch.inference_mode()
 def validate(
     network: QualityNetwork, objective: Objective, pictures: Sequence[RatedPicture], short_side: int
-) -> Agreement:
+) -> Correlations:
     """Scores pictures with the last layer on the average of all their windows.
 
     Args:
