@@ -12,7 +12,7 @@ import numpy.typing as npt
 from deepbiq.datasets import DataSetError, RatedPicture
 from deepbiq.datasets.faults import list_faults
 from deepbiq.scorer import Scorer
-from deepbiq_benchmarks.agreement import MIN_PICTURES, agreement
+from deepbiq_benchmarks.measured import MIN_PICTURES, measure
 
 
 def predict(
@@ -60,8 +60,8 @@ def report(
     mos = np.array([picture.mos for picture in pictures])
     names = np.array([picture.subset for picture in pictures])
     subsets = {
-        str(name): asdict(agreement(predicted[names == name], mos[names == name]))
+        str(name): asdict(measure(predicted[names == name], mos[names == name]))
         for name in np.unique(names)
         if name and (names == name).sum() >= MIN_PICTURES
     }
-    return {**identity, **asdict(agreement(predicted, mos)), "subsets": subsets}
+    return {**identity, **asdict(measure(predicted, mos)), "subsets": subsets}

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deepbiq.cli.extras import require_extra
 from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names, find_dataset
+from deepbiq.extras import require_extra
 
 
 def accuracy(

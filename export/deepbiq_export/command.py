@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from deepbiq.cli.extras import require_extra
 from deepbiq.errors import OptionError
+from deepbiq.extras import require_extra
 
 SAMPLES = Path("samples")
 

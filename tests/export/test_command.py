@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
-from deepbiq.cli.extras import MissingExtraError
 from deepbiq.errors import OptionError
+from deepbiq.extras import MissingExtraError
 from deepbiq_export.command import export
 from tests.conftest import ROOT
 from tests.training.miniature import write_miniature_biq2021
@@ -41,7 +41,7 @@ def refused(result, error, match):
 
 
 def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "onnx" else object())
+    monkeypatch.setattr("deepbiq.extras.find_spec", lambda module: None if module == "onnx" else object())
     result = run(str(tmp_path), "--out", str(tmp_path / "bundle"), "--golden", SAMPLES)
     refused(result, MissingExtraError, "pip install 'deepbiq[export]'")
 

@@ -1,4 +1,4 @@
-"""A dozen generated pictures in BIQ2021's official layout: the blurrier, the lower the score."""
+"""Generated pictures, a dozen of them, in BIQ2021's official layout: the blurrier, the lower the score."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def miniature_picture(number: int, sharpness: float) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(fine, (0, 0), 0.5 + 8 * (1 - sharpness)), dtype=np.uint8)
 
 
-def write_miniature_biq2021(root: Path) -> None:
+def write_miniature_biq2021(root: Path, pictures: int = PICTURES) -> None:
     (root / "Images").mkdir(parents=True)
     rows = []
-    for number in range(PICTURES):
-        sharpness = number / (PICTURES - 1)
+    for number in range(pictures):
+        sharpness = number / (pictures - 1)
         name = f"ss0{1 + number % 3} ({number + 1}).jpg"
         cv2.imwrite(str(root / "Images" / name), miniature_picture(number, sharpness))
         rows.append([name, f"{sharpness:.3f}"])

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import re
-import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
-from deepbiq.cli.extras import MissingExtraError
 from deepbiq.errors import OptionError
+from deepbiq.extras import MissingExtraError
 from deepbiq_training.command import train
 
 
@@ -61,35 +58,12 @@ def test_settings_that_are_not_offered_are_refused(run, tmp_path, packaged_weigh
 
 def test_fine_tuning_names_the_extra(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "deepbiq.cli.extras.find_spec", lambda module: None if module == "lightning_fabric" else object()
+        "deepbiq.extras.find_spec", lambda module: None if module == "lightning_fabric" else object()
     )
     result = run("--root", str(tmp_path), "--out", str(tmp_path / "run"))
     refused(
         result, MissingExtraError, "needs lightning_fabric: install the extra with  pip install 'deepbiq[train]'"
     )
-
-
-def documented_commands():
-    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    lines = "".join(re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)).splitlines()
-    return [line for line in lines if line.startswith("deepbiq train ")]
-
-
-SMALL = ("--crop-size", "224", "--batch-size", "4", "--epochs", "1")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", documented_commands())
-def test_documented_commands_run(run, miniature, tmp_path, packaged_weights, monkeypatch, command):
-    pytest.importorskip("lightning_fabric", reason="needs the extra deepbiq[train]")
-    from deepbiq_training.families import FAMILIES
-
-    monkeypatch.setattr("deepbiq_training.frozen.FAMILIES", FAMILIES[1:2])
-    monkeypatch.chdir(tmp_path)
-    options = shlex.split(command.replace("PATH/TO/BIQ2021", str(miniature)))[2:]
-    result = run(*options, "--validation-pictures", "4", *(() if "--frozen" in options else SMALL))
-    assert result.exit_code == 0, result.output
-    assert Path(result.stdout.strip(), "checkpoint.json").exists()
 
 
 def test_an_unknown_data_set_is_refused(run, tmp_path):
@@ -103,7 +77,7 @@ def test_a_scale_for_a_data_set_that_has_its_own_is_refused(run, tmp_path):
 
 
 def test_a_package_that_only_the_data_set_needs_names_the_extra(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "openpyxl" else object())
+    monkeypatch.setattr("deepbiq.extras.find_spec", lambda module: None if module == "openpyxl" else object())
     result = run("--frozen", "--dataset", "spaq", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
     refused(result, MissingExtraError, "needs openpyxl: install the extra with  pip install 'deepbiq[train]'")
 
@@ -120,13 +94,13 @@ def test_a_package_inside_a_missing_one_is_missing(run, tmp_path, monkeypatch):
             raise ModuleNotFoundError("No module named 'google'")
         return object()
 
-    monkeypatch.setattr("deepbiq.cli.extras.find_spec", without_google)
+    monkeypatch.setattr("deepbiq.extras.find_spec", without_google)
     result = run("--frozen", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
     refused(result, MissingExtraError, r"this needs google.protobuf")
 
 
 def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda module: None if module == "sklearn" else object())
+    monkeypatch.setattr("deepbiq.extras.find_spec", lambda module: None if module == "sklearn" else object())
     result = run("--frozen", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
     refused(result, MissingExtraError, "pip install 'deepbiq[train]'")
 

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the extra deepbiq[train]")
 
+from deepbiq.agreement import Correlations
 from deepbiq.pooling import POOLINGS  # after the skip
-from deepbiq_training.agreement import Correlations
 from deepbiq_training.default_pooling import CANDIDATES, default_pooling
 
 

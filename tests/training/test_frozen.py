@@ -27,7 +27,6 @@ from deepbiq_training.families import FAMILIES  # noqa: E402
 from deepbiq_training.frozen import FrozenSettings, train_frozen  # noqa: E402
 from deepbiq_training.heads import HEADS  # noqa: E402
 from deepbiq_training.sampling import FeatureSampler  # noqa: E402
-from tests.training.backbones import caffe_files  # noqa: E402
 from tests.training.miniature import PICTURES  # noqa: E402
 
 DENSE = tuple(family for family in FAMILIES if family.name == "dense")
@@ -170,17 +169,6 @@ def test_a_full_disk_keeps_the_old_checkpoint_or_none(settings, only_dense, monk
     assert not any(path.is_file() for path in settings.out.rglob("*"))
     train_frozen(settings)
     assert np.isfinite(read_checkpoint(settings.out).description["metrics"][0]["srocc"])
-
-
-@pytest.fixture
-def caffenet_files(tmp_path):
-    """CaffeNet's weights, with the classes of another data set, and their mean; the 240 MB go after the test."""
-    pytest.importorskip("google.protobuf", reason="needs the extra deepbiq[train]")
-    weights, mean = tmp_path / "places.caffemodel", tmp_path / "places.binaryproto"
-    weights.write_bytes(caffe_files.old_caffemodel(caffe_files.caffenet_arrays(classes=205)))
-    mean.write_bytes(caffe_files.mean_file((100.0, 110.0, 120.0)))
-    yield {"weights": weights, "mean": mean}
-    weights.unlink()
 
 
 @pytest.mark.slow

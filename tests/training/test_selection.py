@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs the extra deepbiq[train]")
 
-from deepbiq_training.agreement import Agreement  # after the skip
-from deepbiq_training.selection import AS_GOOD, C_GRID, EPSILON_GRID, Trial, best_trial, search
+from deepbiq.agreement import Agreement  # after the skip
+from deepbiq_training.selection import C_GRID, EPSILON_GRID, Trial, best_trial, search
 from deepbiq_training.svr import Hyperparameters, TrainingSet
 
 
@@ -16,8 +16,7 @@ def test_search_tries_every_c_then_every_epsilon_at_the_best_c():
     wanted_norm = float(np.linalg.norm(training.fit(Hyperparameters(C_GRID[-2], 0.0)).weights))
 
     def judge(regressor):
-        correlation = 0.9 - abs(float(np.linalg.norm(regressor.weights)) - wanted_norm) / wanted_norm
-        return Agreement(9, correlation, correlation, 1.0, 1.0)
+        return Agreement(9, 0.5, 0.5, abs(float(np.linalg.norm(regressor.weights)) - wanted_norm), 1.0)
 
     trials = search(training, judge)
     assert [trial.chosen.c for trial in trials[: len(C_GRID)]] == list(C_GRID)
@@ -31,14 +30,9 @@ def trial(c, correlation, rmse):
     return Trial(Hyperparameters(c, 0.0), correlation, rmse)
 
 
-def test_of_trials_that_correlate_alike_the_smallest_error_wins():
-    crowded, spread = trial(1e-7, 0.8, 14.0), trial(1e-4, 0.8 - AS_GOOD / 2, 9.0)
+def test_a_regressor_that_ranks_well_but_says_the_same_of_all_does_not_win():
+    crowded, spread = trial(1e-7, 0.81, 14.0), trial(1e-4, 0.80, 9.0)
     assert best_trial([crowded, spread]) is spread
-
-
-def test_a_smaller_error_does_not_make_up_for_a_lower_correlation():
-    correlates, precise = trial(1e-4, 0.8, 10.0), trial(1e-3, 0.8 - 2 * AS_GOOD, 9.0)
-    assert best_trial([precise, correlates]) is correlates
 
 
 def test_of_equal_trials_the_first_wins():

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepbiq.cli.extras import require_extra
 from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.errors import OptionError
+from deepbiq.extras import require_extra
 
 if TYPE_CHECKING:
     from deepbiq_training.frozen import Agreements, FrozenSettings

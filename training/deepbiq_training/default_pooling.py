@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from deepbiq.agreement import Agreement
 from deepbiq.pooling import Pooling
-from deepbiq_training.agreement import Agreement
 
 CANDIDATES: tuple[Pooling, ...] = ("feature-avg", "prediction-avg")
 """Of equals, as both are under `whole`, the first wins."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.agreement import Agreement, agreement
+from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, PREDICTION_HEAD, Pooling, head_of
 from deepbiq.regression import LinearRegressor
-from deepbiq_training.agreement import Agreement, agreement
 from deepbiq_training.heads import HEADS, crop_rows, pooled_rows, predict_pictures
 from deepbiq_training.sampling import Features
 from deepbiq_training.selection import Trial, best_trial, search
@@ -96,20 +97,25 @@ def fit_head(data: FamilyData, head: str, trained_on: Plan, seed: int) -> Fitted
 
     def judge(regressor: LinearRegressor) -> Agreement:
         if rows is not None:
-            return agreement(regressor.predict(rows), judged)
-        return agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged)
+            return _agreement(regressor.predict(rows), judged)
+        return _agreement(predict_pictures(regressor, data.evaluated[trained_on], chosen_for), judged)
 
     trials = search(training, judge)
     chosen = best_trial(trials).chosen
     without_validation = training.fit(chosen)
     agreements = {
-        (plan, pooling): agreement(predict_pictures(without_validation, features, pooling), judged)
+        (plan, pooling): _agreement(predict_pictures(without_validation, features, pooling), judged)
         for plan, features in data.evaluated.items()
         for pooling in poolings
     }
     everything = np.ones_like(data.validation)
     refitted = _training_set(data, everything, chosen_for, seed).fit(chosen)
     return FittedHead(refitted, trials, agreements)
+
+
+def _agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
+    """Compares predictions, clipped to the score range as a scorer clips them, with human scores."""
+    return agreement(np.clip(predictions, SCORE_MIN, SCORE_MAX), scores)
 
 
 def _training_set(data: FamilyData, part: npt.NDArray[np.bool_], pooling: Pooling, seed: int) -> TrainingSet:

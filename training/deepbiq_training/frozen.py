@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 import deepbiq
+from deepbiq.agreement import Agreement
 from deepbiq.datasets import DataSet, RatedPicture
 from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import regressors_to_npz
-from deepbiq_training.agreement import Agreement
 from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
 from deepbiq_training.default_pooling import default_pooling

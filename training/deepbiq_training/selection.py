@@ -1,7 +1,8 @@
-"""Choosing C and epsilon of a regressor by the mean of PLCC and SROCC on the validation part, then by the error.
+"""Choosing C and epsilon of a regressor by its root mean square error on the validation part.
 
-Correlations do not see scale: a regressor that C has shrunk to almost nothing still ranks pictures, but says nearly
-the same of all. So of the trials that correlate about as well as the best, the one with the smallest error wins.
+Correlations would not see scale: a regressor that C has shrunk to almost nothing still ranks pictures, but says
+nearly the same of all.
+
 First C at an epsilon of zero, then epsilon at the best C: the two hardly interact with the squared loss, and this
 takes a third of the fits of the full grid.
 """
@@ -11,17 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deepbiq.agreement import Agreement
 from deepbiq.regression import LinearRegressor
-from deepbiq_training.agreement import Agreement
 from deepbiq_training.svr import Hyperparameters, TrainingSet
 
 C_GRID = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 EPSILON_GRID = (0.0, 2.5, 5.0, 10.0)
 """In score points; people's scores of one picture scatter by about 10."""
-
-
-AS_GOOD = 0.001
-"""Correlations nearer than this are taken as equal: on 1,000 pictures their standard error is ten times this."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,8 @@ def search(training: TrainingSet, judge: Callable[[LinearRegressor], Agreement])
 
 
 def best_trial(trials: list[Trial]) -> Trial:
-    """Returns the trial with the smallest error among those that correlate about as well as the best one."""
-    highest = max(trial.correlation for trial in trials)
-    as_good = (trial for trial in trials if trial.correlation >= highest - AS_GOOD)
-    return min(as_good, key=lambda trial: trial.rmse)
+    """Returns the trial with the smallest error; of equal ones the first."""
+    return min(trials, key=lambda trial: trial.rmse)
 
 
 def _try(training: TrainingSet, judge: Callable[[LinearRegressor], Agreement], chosen: Hyperparameters) -> Trial:

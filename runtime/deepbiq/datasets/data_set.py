@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepbiq.cli.extras import require_extra
 from deepbiq.datasets.rated import RatedPicture
 from deepbiq.datasets.rating_scale import RatingScale
 from deepbiq.errors import OptionError
+from deepbiq.extras import require_extra
 
 ALL = "all"
 """The split of data sets that have no official one."""

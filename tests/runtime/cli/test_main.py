@@ -10,8 +10,8 @@ import pytest
 
 import deepbiq
 from deepbiq.cli.exit_codes import exit_code_of
-from deepbiq.cli.extras import MissingExtraError, require_extra
 from deepbiq.errors import BundleError, CameraError, EngineError, ImageError, OptionError
+from deepbiq.extras import MissingExtraError, require_extra
 
 VERBS = ["score", "info", "doctor", "train", "export", "bench", "bench accuracy", "bench overhead"]
 

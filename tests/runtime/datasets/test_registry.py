@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from deepbiq.cli.extras import MissingExtraError
 from deepbiq.datasets import RatingScale, dataset_names, find_dataset
 from deepbiq.errors import OptionError
+from deepbiq.extras import MissingExtraError
 
 NAMES = ["biq2021", "csiq", "csv", "koniq10k", "live", "live-challenge", "spaq", "tid2008", "tid2013"]
 
@@ -51,7 +51,7 @@ def test_an_unknown_split_lists_the_known_ones(tmp_path):
 
 @pytest.mark.parametrize(("name", "module"), [("live", "scipy"), ("csiq", "openpyxl"), ("spaq", "openpyxl")])
 def test_a_missing_package_names_the_extra(name, module, tmp_path, monkeypatch):
-    monkeypatch.setattr("deepbiq.cli.extras.find_spec", lambda wanted: None if wanted == module else object())
+    monkeypatch.setattr("deepbiq.extras.find_spec", lambda wanted: None if wanted == module else object())
     with pytest.raises(MissingExtraError, match=rf"needs {module}: .*pip install 'deepbiq\[bench\]'"):
         find_dataset(name).read(tmp_path, "all")
 

@@ -128,17 +128,28 @@ def test_the_summary_takes_the_best_rows_beside_what_was_published(material, net
     found = compare_poolings(material, network, PROTOCOL, crop_counts=(5, 10))
     write_report(tmp_path, found)
     summary = summarise(tmp_path, "biq2021")
-    assert [row["experiment"] for row in summary.result["rows"]] == ["pretrained", "pooling"]
-    best = max(row["median"]["srocc"] for row in found.result["rows"])
-    assert summary.result["rows"][1]["median"]["srocc"] == best
+    first, second, *published = summary.result["rows"]
+    assert first["method"] == "I: whole picture, tiny, tiny.pth"
+    assert second["method"].startswith("II: ")
+    assert second["srocc"] == max(row["median"]["srocc"] for row in found.result["rows"])
+    assert second["measured_on"] == "median of 2 random splits, n = 12"
+    assert [row["method"] for row in published] == ["BRISQUE", "MobileNet-V2", "NASNet-Large", "SGL-IQA", "DeepEns"]
     assert "| DeepEns | 0.81 | 0.79 | official split |" in summary.table
+
+
+def test_the_summary_shows_the_official_test_part_where_it_was_measured(material, network, tmp_path):
+    write_report(tmp_path, compare_pretrained(material, [network], PROTOCOL))
+    measured = {"model": "m@1", "plan": "dense", "precision": "fp32", "plcc": 0.9, "srocc": 0.8, "n": 7}
+    (tmp_path / "accuracy-biq2021-test-dense.json").write_text(json.dumps(measured))
+    table = summarise(tmp_path, "biq2021").table
+    assert "| m@1, dense, FP32 | 0.900 | 0.800 | official split, n = 7 | deepbiq |" in table
 
 
 def test_a_summary_of_nothing_or_of_damaged_results_is_refused(tmp_path):
     with pytest.raises(OptionError, match="holds no experiment on biq2021"):
         summarise(tmp_path, "biq2021")
     path = Path(tmp_path, "experiment-pretrained-biq2021.json")
-    for text in ("{", "{}", '{"experiment": "pretrained", "rows": []}', json.dumps({"experiment": "pooling"})):
+    for text in ("{", "{}", '{"experiment": "pretrained", "rows": []}', "null"):
         path.write_text(text)
         with pytest.raises(ResultsError, match=str(path)):
             summarise(tmp_path, "biq2021")

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deepbiq_training.backbones.caffenet_weights import load_caffenet
 from deepbiq_training.backbones.efficientnet_lite0_weights import load_efficientnet_lite0
 from deepbiq_training.checkpoint import read_checkpoint
 from deepbiq_training.families import FAMILIES
 from deepbiq_training.finetuned import FOLDER, FineTuneSettings, train_finetuned
-from deepbiq_training.finetuning.loop import BEST_FILE
+from deepbiq_training.finetuning.loop import BEST_FILE, STATE_FILE
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.frozen import FrozenSettings
 from tests.training.miniature import PICTURES
@@ -77,3 +78,32 @@ def test_an_interrupted_feature_extraction_does_not_fine_tune_again(settings, mo
     assert (settings.data.out / "backbone.safetensors").read_bytes() == weights
     with pytest.raises(Exception, match="epochs was 1, now it is 2"):
         train_finetuned(replace(settings, recipe=replace(RECIPE, epochs=2)))
+
+
+@pytest.mark.slow
+def test_a_whole_round_of_caffenet(settings, caffenet_files, samples, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    import deepbiq
+    from deepbiq_export.bundling import export_bundle
+    from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+
+    data = replace(settings.data, backbone="caffenet", **caffenet_files)
+    recipe = Recipe(loss="ordinal", crop_size=None, batch_size=8, epochs=1, learning_rate=1e-3)
+    train_finetuned(replace(settings, data=data, recipe=recipe))
+    (data.out / FOLDER / STATE_FILE).unlink()
+    checkpoint = read_checkpoint(data.out)
+    before, _ = load_caffenet(caffenet_files["weights"], caffenet_files["mean"], any_classes=True)
+    for layer in ("conv1", "conv2", "conv5", "fc6", "fc7"):
+        # Biases are not decayed, so only a gradient moves them.
+        tuned, start = (getattr(network, layer).bias.detach() for network in (checkpoint.backbone, before))
+        assert tuned.shape == start.shape
+        assert not np.array_equal(tuned, start), layer
+    assert checkpoint.backbone.mean_bgr.tolist() == before.mean_bgr.tolist()
+    model = load_pytorch_checkpoint(data.out)
+    export_bundle(model, tmp_path / "bundle", name="caffenet", samples=samples[0].parent)
+    with deepbiq.load(tmp_path / "bundle", plan="random:5") as scorer:
+        found = scorer(samples[0])
+        assert 0 <= found.score <= 100
+        assert len(found.crop_scores) == 5
+        assert scorer.bundle.manifest["feature"]["size"] == 4096
+    (tmp_path / "bundle" / "features.fp32.onnx").unlink()

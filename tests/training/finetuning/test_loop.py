@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from deepbiq.agreement import Correlations
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
-from deepbiq_training.agreement import Correlations
 from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.finetuning import loop
 from deepbiq_training.finetuning.classes import EmptyClassError

@@ -71,7 +71,7 @@ def compare_finetuned(
     }
     title = f"Experiment III: fine-tuned, {plan}"
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}",
+        name=f"experiment-{NAME}-{material.description['dataset']}-{pretrained.backbone.spec.name}",
         title=title,
         result={
             "experiment": NAME,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepbiq.cli.extras import require_extra
 from deepbiq.datasets import dataset_names, find_dataset
+from deepbiq.extras import require_extra
 
 if TYPE_CHECKING:
     from deepbiq_training.experiments.material import Choice

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.agreement import agreement
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
-from deepbiq_training.agreement import agreement
 
 STANDARD_DEVIATIONS = (1, 2, 3)
 
@@ -48,18 +48,13 @@ def outcome_of(
         scores: (N,) MOS 0..100.
         stds: (N,) standard deviations of the human scores in score points; None where there are none.
     """
-    found = agreement(predictions, scores)
-    return Outcome(found.plcc, found.srocc, found.rmse, found.mae, _shares_within(predictions, scores, stds))
+    clipped = np.clip(predictions, SCORE_MIN, SCORE_MAX)
+    found = agreement(clipped, scores)
+    within = None if stds is None else _shares_within(np.abs(clipped - scores), stds)
+    return Outcome(found.plcc, found.srocc, found.rmse, found.mae, within)
 
 
-def _shares_within(
-    predictions: npt.NDArray[np.float64],
-    scores: npt.NDArray[np.float64],
-    stds: npt.NDArray[np.float64] | None,
-) -> tuple[float, float, float] | None:
-    if stds is None:
-        return None
-    errors = np.abs(np.clip(predictions, SCORE_MIN, SCORE_MAX) - scores)
+def _shares_within(errors: npt.NDArray[np.float64], stds: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     one, two, three = (float(np.mean(errors <= times * stds)) for times in STANDARD_DEVIATIONS)
     return one, two, three
 

@@ -51,7 +51,7 @@ def compare_poolings(
     grid = _fill_grid(features, material, draw_splits(material.groups, protocol), crop_counts)
     fewest = {pooling: fewest_as_good(_sroccs(by_count)) for pooling, by_count in grid.items()}
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}",
+        name=f"experiment-{NAME}-{material.description['dataset']}-{network.backbone.spec.name}",
         title="Experiment II: number of crops and pooling",
         result={
             "experiment": NAME,

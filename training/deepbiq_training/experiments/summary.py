@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepbiq.errors import DeepBIQError, OptionError
 from deepbiq_training.experiments import finetuned, pooling, pretrained
-from deepbiq_training.experiments.published import PUBLISHED, Published
+from deepbiq_training.experiments.published import PUBLISHED
 from deepbiq_training.experiments.report import Report, markdown_table
 
 if TYPE_CHECKING:
@@ -17,14 +18,34 @@ if TYPE_CHECKING:
 
 NAME = "summary"
 EXPERIMENTS = (pretrained.NAME, pooling.NAME, finetuned.NAME)
+_OURS = "deepbiq"
 
 
 class ResultsError(DeepBIQError, ValueError):
-    """A results file is damaged, or not of the experiment that its name promises."""
+    """A results file is damaged, or not what its name promises."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the summary.
+
+    Attributes:
+        method: In words.
+        plcc: Pearson's correlation.
+        srocc: Spearman's; None where the source does not give it.
+        measured_on: Split and number of pictures.
+        source: The paper, or `deepbiq`.
+    """
+
+    method: str
+    plcc: float
+    srocc: float | None
+    measured_on: str
+    source: str
 
 
 def summarise(folder: Path, dataset: str) -> Report:
-    """Reads the experiments on a data set that a results folder holds.
+    """Reads what a results folder holds on a data set: experiments, and `bench accuracy` on the official test part.
 
     Args:
         folder: Where the experiments wrote their reports.
@@ -34,88 +55,102 @@ def summarise(folder: Path, dataset: str) -> Report:
         OptionError: When there is none of the three experiments.
         ResultsError: When a file is damaged.
     """
-    results = {name: result for name in EXPERIMENTS if (result := _read(folder, name, dataset)) is not None}
+    results = _read_experiments(folder, dataset)
     if not results:
         raise OptionError(f"{folder} holds no experiment on {dataset}: run {', '.join(EXPERIMENTS)} first")
-    best = {name: _best_row(result["rows"]) for name, result in results.items()}
-    published = PUBLISHED.get(dataset, ())
-    latest = results[next(reversed(results))]
+    rows = [_best_row(result) for result in results] + _accuracy_rows(folder, dataset)
+    rows += [Row(*asdict(found).values()) for found in PUBLISHED.get(dataset, ())]
     return Report(
         name=f"experiment-{NAME}-{dataset}",
         title=f"Summary: the experiments on {dataset} beside published figures",
-        result={
-            "experiment": NAME,
-            "material": latest["material"],
-            "rows": [{"experiment": name, **row} for name, row in best.items()],
-            "published": [vars(found) for found in published],
-        },
-        table=_table(best, results, published),
-        figure=_draw(best, published),
+        result={"experiment": NAME, "material": results[-1]["material"], "rows": [asdict(row) for row in rows]},
+        table=_table(rows),
+        figure=_draw(rows),
     )
 
 
-def _read(folder: Path, name: str, dataset: str) -> dict[str, Any] | None:
-    path = folder / f"experiment-{name}-{dataset}.json"
-    if not path.exists():
-        return None
+def _read_experiments(folder: Path, dataset: str) -> list[dict[str, Any]]:
+    paths = [path for name in EXPERIMENTS for path in sorted(folder.glob(f"experiment-{name}-{dataset}*.json"))]
+    results = [_read(path, "experiment", "material", "rows") for path in paths]
+    # The name of one data set may begin with that of another.
+    return [result for result in results if result["material"]["dataset"] == dataset]
+
+
+def _read(path: Path, *keys: str) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if result["experiment"] != name:
-            raise ResultsError(f"{path} is of the experiment {result['experiment']!r}, not {name!r}")
-        _best_row(result["rows"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ResultsError):
-            raise
-        raise ResultsError(f"{path} is no intact report of an experiment ({error}): run it again") from error
+        missing = [key for key in keys if key not in result]
+    except (OSError, TypeError, ValueError) as error:
+        raise ResultsError(f"{path} is no intact results file ({error}): measure it again") from error
+    if missing:
+        raise ResultsError(f"{path} is no intact results file (no {', '.join(missing)}): measure it again")
     return result
 
 
-def _best_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the row with the highest median SROCC."""
-    return max(rows, key=lambda row: float(row["median"]["srocc"]))
+def _best_row(result: dict[str, Any]) -> Row:
+    """Takes the row with the highest median SROCC."""
+    row = max(result["rows"], key=lambda row: float(row["median"]["srocc"]))
+    return Row(
+        method=_describe(result["experiment"], row, result.get("backbone", "")),
+        plcc=row["median"]["plcc"],
+        srocc=row["median"]["srocc"],
+        measured_on=f"median of {len(row['splits'])} random splits, n = {result['material']['n']}",
+        source=_OURS,
+    )
 
 
-def _label(name: str, row: Mapping[str, Any]) -> str:
-    if name == pretrained.NAME:
+def _describe(experiment: str, row: dict[str, Any], backbone: str) -> str:
+    if experiment == pretrained.NAME:
         return f"I: whole picture, {row['label']}"
-    if name == pooling.NAME:
-        return f"II: {row['crops']} crops, {row['pooling']}"
-    return f"III: {'fine-tuned' if row['fine_tuned'] else 'pre-trained'}, {row['pooling']}"
+    if experiment == pooling.NAME:
+        return f"II: {row['crops']} crops, {row['pooling']}, {backbone}"
+    return f"III: {'fine-tuned' if row['fine_tuned'] else 'pre-trained'}, {row['pooling']}, {backbone}"
 
 
-def _table(
-    best: Mapping[str, dict[str, Any]], results: Mapping[str, dict[str, Any]], published: Sequence[Published]
-) -> str:
-    rows = [
+def _accuracy_rows(folder: Path, dataset: str) -> list[Row]:
+    """Takes what `deepbiq bench accuracy` measured on the official test part."""
+    results = [
+        _read(path, "model", "plan", "precision", "plcc", "srocc", "n")
+        for path in sorted(folder.glob(f"accuracy-{dataset}-test-*.json"))
+    ]
+    return [
+        Row(
+            f"{found['model']}, {found['plan']}, {found['precision'].upper()}",
+            found["plcc"],
+            found["srocc"],
+            f"official split, n = {found['n']}",
+            _OURS,
+        )
+        for found in results
+    ]
+
+
+def _table(rows: Sequence[Row]) -> str:
+    cells = [
         [
-            f"Experiment {_label(name, row)}",
-            f"{row['median']['plcc']:.3f}",
-            f"{row['median']['srocc']:.3f}",
-            f"median of {len(row['splits'])} random splits, n = {results[name]['material']['n']}",
-            "this repository",
+            row.method,
+            f"{row.plcc:.3f}" if row.source == _OURS else f"{row.plcc:.2f}",
+            "not given" if row.srocc is None else f"{row.srocc:.3f}" if row.source == _OURS else f"{row.srocc:.2f}",
+            row.measured_on,
+            row.source,
         ]
-        for name, row in best.items()
+        for row in rows
     ]
-    rows += [
-        [found.method, f"{found.plcc:.2f}", _two_digits(found.srocc), found.protocol, found.source]
-        for found in published
-    ]
-    return markdown_table(("method", "PLCC", "SROCC", "measured on", "source"), rows)
+    return markdown_table(("method", "PLCC", "SROCC", "measured on", "source"), cells)
 
 
-def _two_digits(value: float | None) -> str:
-    return "not given" if value is None else f"{value:.2f}"
-
-
-def _draw(best: Mapping[str, dict[str, Any]], published: Sequence[Published]) -> Figure:
+def _draw(rows: Sequence[Row]) -> Figure:
     from matplotlib.figure import Figure
 
-    bars = {_label(name, row): row["median"]["plcc"] for name, row in best.items()}
-    bars |= {found.method: found.plcc for found in published}
-    figure = Figure(figsize=(8, 1.2 + 0.4 * len(bars)), layout="constrained")
+    figure = Figure(figsize=(8, 1.2 + 0.4 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    drawn = axes.barh(list(bars), list(bars.values()), color=["C0"] * len(best) + ["0.7"] * len(published))
+    drawn = axes.barh(
+        [row.method for row in rows],
+        [row.plcc for row in rows],
+        color=["C0" if row.source == _OURS else "0.7" for row in rows],
+    )
     axes.bar_label(drawn, fmt="%.2f", padding=3)
-    axes.set(xlabel="PLCC (grey: published, other splits)", xlim=(0, 1.05))
+    axes.set(xlabel="PLCC (grey: published)", xlim=(0, 1.05))
+    axes.tick_params(axis="y", labelsize=8)
     axes.invert_yaxis()
     return figure

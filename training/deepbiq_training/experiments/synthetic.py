@@ -52,10 +52,11 @@ def run_synthetic(material: Material, network: Network, protocol: Protocol, plan
         split_outcomes(features, material, split, plan, [pooling])[pooling]
         for split in track(draw_splits(material.groups, protocol), "regressors")
     ]
+    dataset, key = material.description["dataset"], network.origin.key[:8]
     label = f"{network.backbone.spec.name}, {plan}, {pooling}"
     title = f"Synthetic protocol: {protocol.iterations} splits by reference picture"
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}",
+        name=f"experiment-{NAME}-{dataset}-{network.backbone.spec.name}-{key}",
         title=title,
         result={
             "experiment": NAME,

@@ -22,10 +22,10 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
+from deepbiq.agreement import Correlations
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
-from deepbiq_training.agreement import Correlations
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.finetuning.average import update_average

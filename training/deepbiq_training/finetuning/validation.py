@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from deepbiq.agreement import Correlations, correlations
 from deepbiq.datasets import RatedPicture
 from deepbiq.imaging import Limits, read_bytes
 from deepbiq.lookahead import map_ahead
 from deepbiq.plans import Plan
 from deepbiq.sampling import sample
-from deepbiq_training.agreement import Correlations, correlations
 from deepbiq_training.finetuning.network import QualityNetwork
 from deepbiq_training.finetuning.objectives import Objective
 from deepbiq_training.sampling import decode_at_scale

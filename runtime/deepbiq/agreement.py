@@ -1,4 +1,7 @@
-"""How well predictions agree with human scores: Pearson's (PLCC) and Spearman's (SROCC) correlation, and errors."""
+"""How well predictions agree with human scores: Pearson's (PLCC) and Spearman's (SROCC) correlation, and errors.
+
+In NumPy, because it is also measured on devices, where scipy is not.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from deepbiq.labels import SCORE_MAX, SCORE_MIN
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Agreement(Correlations):
 
 
 def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> Agreement:
-    """Compares predictions, clipped to the score range first, with human scores.
+    """Compares predictions with human scores.
 
     Args:
         predictions: (N,) in score points.
@@ -53,9 +54,8 @@ def agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.float
     Returns:
         Correlations, 0 where the predictions or the scores are all equal, as nothing agrees then; and errors.
     """
-    clipped = np.clip(predictions, SCORE_MIN, SCORE_MAX)
-    found = correlations(clipped, scores)
-    errors = clipped - scores
+    found = correlations(predictions, scores)
+    errors = predictions - scores
     return Agreement(
         n=found.n,
         plcc=found.plcc,
@@ -75,10 +75,18 @@ def correlations(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.fl
     Returns:
         Correlations; 0 where the predictions or the scores are all equal, as nothing agrees then.
     """
-    from scipy.stats import pearsonr, spearmanr
+    return Correlations(len(scores), _pearson(predictions, scores), _pearson(_ranks(predictions), _ranks(scores)))
 
-    if np.ptp(predictions) == 0 or np.ptp(scores) == 0:
-        return Correlations(len(scores), 0.0, 0.0)
-    return Correlations(
-        len(scores), float(pearsonr(predictions, scores).statistic), float(spearmanr(predictions, scores).statistic)
-    )
+
+def _pearson(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float:
+    if np.ptp(left) == 0 or np.ptp(right) == 0:
+        return 0.0
+    left, right = left - left.mean(), right - right.mean()
+    return float(left @ right / np.sqrt((left @ left) * (right @ right)))
+
+
+def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Numbers values from 1 by size; equal ones share the mean of their numbers."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: npt.NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks

@@ -1,4 +1,4 @@
-"""How well predicted scores agree with human ones: PLCC, SROCC, KROCC, RMSE, MAE, with bootstrap intervals.
+"""How well predicted scores agree with human ones, with KROCC and bootstrap intervals.
 
 PLCC is Pearson's correlation of the predictions as they are: no logistic curve is fitted to them first, which
 would flatter it.
@@ -6,12 +6,13 @@ would flatter it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from deepbiq.agreement import Agreement, agreement
 from deepbiq.errors import OptionError
 
 BOOTSTRAP_RESAMPLES = 2000
@@ -21,31 +22,21 @@ MIN_PICTURES = 3
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Agreement of predictions with mean opinion scores.
+class Measured(Agreement):
+    """Agreement of predictions with mean opinion scores, and how sure it is.
 
     Attributes:
-        n: Number of pictures.
-        plcc: Pearson's linear correlation, -1..1, higher is better.
-        srocc: Spearman's rank correlation, -1..1, higher is better.
         krocc: Kendall's tau-b, -1..1, higher is better.
-        rmse: Root mean square error in score points.
-        mae: Mean absolute error in score points.
         plcc_ci95: Percentile bootstrap interval of `plcc` over pictures.
         srocc_ci95: The same of `srocc`.
     """
 
-    n: int
-    plcc: float
-    srocc: float
     krocc: float
-    rmse: float
-    mae: float
     plcc_ci95: tuple[float, float]
     srocc_ci95: tuple[float, float]
 
 
-def agreement(predicted: npt.NDArray[np.float64], mos: npt.NDArray[np.float64]) -> Agreement:
+def measure(predicted: npt.NDArray[np.float64], mos: npt.NDArray[np.float64]) -> Measured:
     """Compares predictions with human scores.
 
     Args:
@@ -61,14 +52,9 @@ def agreement(predicted: npt.NDArray[np.float64], mos: npt.NDArray[np.float64]) 
     resamples = rng.integers(len(mos), size=(BOOTSTRAP_RESAMPLES, len(mos)))
     drawn_predicted, drawn_mos = predicted[resamples], mos[resamples]
     ranked = stats.rankdata(drawn_predicted, axis=1), stats.rankdata(drawn_mos, axis=1)
-    error = predicted - mos
-    return Agreement(
-        n=len(mos),
-        plcc=float(stats.pearsonr(predicted, mos).statistic),
-        srocc=float(stats.spearmanr(predicted, mos).statistic),
+    return Measured(
+        **asdict(agreement(predicted, mos)),
         krocc=float(stats.kendalltau(predicted, mos).statistic),
-        rmse=float(np.sqrt(np.mean(error**2))),
-        mae=float(np.mean(np.abs(error))),
         plcc_ci95=_interval(_row_correlations(drawn_predicted, drawn_mos)),
         srocc_ci95=_interval(_row_correlations(*ranked)),
     )
