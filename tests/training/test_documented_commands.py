@@ -24,6 +24,7 @@ SMALL_EXPERIMENT = {
     "pooling": ("--splits", "2", "--max-crops", "5"),
     "finetuned": ("--splits", "2", "--epochs", "1", "--batch-size", "4", "--plan", "random:5"),
     "synthetic": ("--splits", "2", "--plan", "random:5"),
+    "unseen": (),
     "summary": (),
 }
 
@@ -72,7 +73,12 @@ def test_experiments_run_one_after_the_other(run, tmp_path):
     write_miniature_biq2021(tmp_path / "biq2021", pictures=30)
     lines = commands("experiment")
     assert [line.split()[2] for line in lines if "--checkpoint" not in line] == [
-        "pretrained", "pooling", "finetuned", "summary", "synthetic"
+        "pretrained",
+        "pooling",
+        "finetuned",
+        "unseen",
+        "summary",
+        "synthetic",
     ]  # fmt: skip
     for line in lines:
         name = line.split()[2]
@@ -87,6 +93,7 @@ def test_experiments_run_one_after_the_other(run, tmp_path):
             "pretrained-biq2021",
             "pooling-biq2021-efficientnet_lite0",
             "finetuned-biq2021-efficientnet_lite0",
+            "unseen-biq2021-dense",
             "summary-biq2021",
         )
         for ending in (".json", ".md", ".png")

@@ -13,7 +13,8 @@ pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 pytest.importorskip("lightning_fabric", reason="needs the extra deepbiq[train]")
 pytest.importorskip("sklearn", reason="needs the extra deepbiq[train]")
 
-from deepbiq.datasets.biq2021 import BIQ2021  # after the skip
+import deepbiq  # after the skip
+from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.errors import OptionError
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS
@@ -21,6 +22,7 @@ from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.experiments.finetuned import compare_finetuned
 from deepbiq_training.experiments.material import BY_REFERENCE, Choice, read_material
 from deepbiq_training.experiments.network import Network
+from deepbiq_training.experiments.outcome import outcome_of
 from deepbiq_training.experiments.pooling import compare_poolings
 from deepbiq_training.experiments.pretrained import compare_pretrained
 from deepbiq_training.experiments.protocol import Protocol, draw_splits
@@ -28,6 +30,7 @@ from deepbiq_training.experiments.regression import split_outcomes
 from deepbiq_training.experiments.report import write_report
 from deepbiq_training.experiments.summary import ResultsError, summarise
 from deepbiq_training.experiments.synthetic import run_synthetic
+from deepbiq_training.experiments.unseen import compare_unseen
 from tests.training.finetuning.tiny import RECIPE, TinyBackbone
 from tests.training.miniature import PICTURES
 
@@ -121,6 +124,22 @@ def test_shares_within_standard_deviations_are_reported_where_there_are_any(mate
     assert report.result["rows"][0]["median"]["within"] == (1.0, 1.0, 1.0)
     assert "within 3 std" in report.table
     assert "within" not in compare_pretrained(material, [network], PROTOCOL).table
+
+
+def test_scenes_of_the_training_part_are_told_from_unseen_ones(miniature):
+    pictures = BIQ2021.read(miniature, "test")
+    with deepbiq.load(plan="whole") as scorer:
+        repeated = compare_unseen("biq2021", pictures, pictures, scorer)
+        mixed = compare_unseen("biq2021", pictures[:6], pictures, scorer)
+        scores = [scorer(picture.path).score for picture in pictures[6:]]
+    assert [row["pictures"] for row in repeated.result["rows"]] == ["all", "scene in training part"]
+    rows = {row["pictures"]: row for row in mixed.result["rows"]}
+    assert {label: rows[label]["n"] for label in ("all", "scene in training part", "scene unseen")} == {
+        "all": 12, "scene in training part": 6, "scene unseen": 6
+    }  # fmt: skip
+    alone = outcome_of(np.array(scores), np.array([picture.mos for picture in pictures[6:]]), None)
+    assert rows["scene unseen"]["plcc"] == pytest.approx(alone.plcc)
+    assert "| scene unseen | 6 |" in mixed.table
 
 
 def test_the_summary_takes_the_best_rows_beside_what_was_published(material, network, tmp_path):

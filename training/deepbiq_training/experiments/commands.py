@@ -179,6 +179,31 @@ def synthetic(
         options.finish(results, run_synthetic(read_material(choice), network, protocol, sampled, joined))
 
 
+def unseen(
+    root: options.Root,
+    results: options.Results,
+    dataset: options.Dataset = "biq2021",
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq).")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="Sampling plan (default: the bundle's).")] = None,
+) -> None:
+    """A bundle on the official test part, by whether the scene occurs in the training part too.
+
+    A split by picture leaves the same scene under other camera settings in both parts, which flatters.
+    """
+    options.prepare()
+    from deepbiq.scorer import load
+    from deepbiq_training.experiments.report import check_folder
+    from deepbiq_training.experiments.unseen import compare_unseen
+
+    data_set = options.choose(root, dataset, None, None, by_scene=True, seed=0).data_set
+    training, test = (data_set.read(root, split) for split in ("train", "test"))
+    with _writing(results), load(bundle, plan=plan) as scorer:
+        check_folder(results)
+        options.finish(results, compare_unseen(dataset, training, test, scorer))
+
+
 def summary(
     results: Annotated[Path, typer.Option(help="Folder that the experiments wrote into.")],
     dataset: options.Dataset = "biq2021",
