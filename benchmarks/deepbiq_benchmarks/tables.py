@@ -16,29 +16,24 @@ from deepbiq.files import write_atomically
 
 Result = dict[str, Any]
 
-PUBLISHED = (
-    ("DeepEns, an ensemble (2022)", 0.81, 0.79),
-    ("SGL-IQA, hand-made features (2023)", 0.71, 0.71),
-    ("NASNet-Large, 89 M parameters", 0.71, 0.67),
-    ("MobileNet-V2, 3.5 M parameters", 0.66, 0.62),
-    ("BRISQUE", 0.60, 0.60),
-)
-"""PLCC and SROCC on the official split of BIQ2021 as published by its authors (Ahmed and Asif, 2022) and, for
-SGL-IQA, by Varga (Applied Sciences 12(7), 2023)."""
 _PLAN_ORDER = ("dense", "random:25", "grid:25", "whole")
 
 
 def accuracy_table(results: list[Result]) -> str:
     """Ours beside the published figures, as Markdown."""
     lines = [
-        "| method | pictures | PLCC | SROCC |",
-        "| --- | --- | --- | --- |",
+        "| method | PLCC | SROCC | pictures | source |",
+        "| --- | --- | --- | --- | --- |",
         *(
-            f"| **deepbiq**, plan `{r['plan']}`, {r['precision'].upper()} | {r['n']:,} | "
-            f"{_with_interval(r, 'plcc')} | {_with_interval(r, 'srocc')} |"
+            f"| **deepbiq**, plan `{r['plan']}`, {r['precision'].upper()} | {_with_interval(r, 'plcc')} | "
+            f"{_with_interval(r, 'srocc')} | official split, n = {r['n']:,} | measured |"
             for r in _test_results(results)
         ),
-        *(f"| {name} | 2,000 | {plcc:.2f} | {srocc:.2f} |" for name, plcc, srocc in PUBLISHED),
+        *(
+            f"| {row['method']} | {row['plcc']:.2f} | {row['srocc']:.2f} | {row['measured_on']} | {row['source']} |"
+            for row in _experiment(results, "summary")["rows"]
+            if row["source"] != "deepbiq"
+        ),
     ]
     return "\n".join([*lines, "", _circumstances(_test_results(results)[0])])
 
@@ -91,11 +86,44 @@ def validation_table(results: list[Result]) -> str:
     )
 
 
+def unseen_table(results: list[Result]) -> str:
+    """Accuracy by whether a picture's scene occurs in the training part too, as Markdown."""
+    result = _experiment(results, "unseen")
+    lines = [
+        f"| {row['pictures']} | {row['n']} | {row['plcc']:.3f} | {row['srocc']:.3f} | {row['rmse']:.1f} |"
+        for row in result["rows"]
+    ]
+    header = ["| pictures | n | PLCC | SROCC | RMSE |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*header, *lines, "", _circumstances(result)])
+
+
+def summary_table(results: list[Result]) -> str:
+    """The best row of each of the paper's experiments, as Markdown."""
+    result = _experiment(results, "summary")
+    lines = [
+        f"| {row['method']} | {row['plcc']:.3f} | {row['srocc']:.3f} | {row['measured_on']} |"
+        for row in result["rows"]
+        if row["measured_on"].startswith("median")
+    ]
+    data = "{dataset} {split}".format(**result["material"])
+    return "\n".join(
+        [
+            "| experiment | PLCC | SROCC | measured on |",
+            "| --- | --- | --- | --- |",
+            *lines,
+            "",
+            f"*{data}, {result['machine']['processor']}, {result['date'][:10]}.*",
+        ]
+    )
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "accuracy table": accuracy_table,
     "subset table": subset_table,
     "overhead table": overhead_table,
     "validation table": validation_table,
+    "unseen table": unseen_table,
+    "summary table": summary_table,
 }
 
 
@@ -114,6 +142,11 @@ def read_results(folder: Path) -> list[Result]:
     """Reads every results file of a folder, in the order of their names, and the default bundle's manifest."""
     files = [*sorted(folder.glob("*.json")), default_bundle_path() / MANIFEST]
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def _experiment(results: list[Result], name: str) -> Result:
+    (result,) = (r for r in results if r.get("experiment") == name)
+    return result
 
 
 def _test_results(results: list[Result]) -> list[Result]:

@@ -49,10 +49,7 @@ def judge_crops(
     assert sampled.positions is not None
     crop_scores = heads[PREDICTION_HEAD].predict(features)
     quality_map = map_of_crops(crop_scores, sampled.positions, sampled.extent, sampled.picture_hw, stride)
-    if pooling.startswith("prediction-"):
-        raw_score = pool_predictions(crop_scores, pooling)
-    else:
-        raw_score = _predict_pooled(features, heads, pooling)
+    raw_score = _join(crop_scores, features, heads, pooling)
     return Judgement(raw_score, crop_scores, clip_map(quality_map))
 
 
@@ -80,11 +77,8 @@ def judge_windows(
     depth, rows, columns = features.shape
     vectors = features.reshape(depth, -1).T
     scores = heads[PREDICTION_HEAD].predict(vectors)
-    if pooling.startswith("prediction-"):
-        raw_score = pool_predictions(scores, pooling)
-    else:
-        chosen = vectors[concat_windows(rows, columns)] if pooling == "concat" else vectors
-        raw_score = _predict_pooled(chosen, heads, pooling)
+    chosen = vectors[concat_windows(rows, columns)] if pooling == "concat" else vectors
+    raw_score = _join(scores, chosen, heads, pooling)
     if outer:
         height, width = (-(-side // stride) for side in sampled.picture_hw)
         quality_map = scores.reshape(rows, columns)[:height, :width]
@@ -104,10 +98,13 @@ def concat_windows(rows: int, columns: int) -> npt.NDArray[np.int64]:
     return places[:, 0] * columns + places[:, 1]
 
 
-def _predict_pooled(
+def _join(
+    scores: npt.NDArray[np.float64],
     features: npt.NDArray[np.float32],
     heads: Mapping[str, LinearRegressor],
     pooling: Pooling,
 ) -> float:
-    pooled = pool_features(features, pooling)
-    return float(heads[head_of(pooling)].predict(pooled[None])[0])
+    """Joins the predictions of all crops, or predicts from their joined features."""
+    if pooling.startswith("prediction-"):
+        return pool_predictions(scores, pooling)
+    return float(heads[head_of(pooling)].predict(pool_features(features, pooling)[None])[0])

@@ -44,7 +44,7 @@ def test_ridge_closed_form():
 def test_folded_standardisation_predicts_as_scikit_learn(epsilon):
     features, scores = linear_data(300, 40, noise=8.0)
     settings = {"loss": "squared_epsilon_insensitive", "dual": False, "C": 1e-2, "epsilon": epsilon}
-    pipeline = make_pipeline(StandardScaler(), LinearSVR(**settings, max_iter=2000))
+    pipeline = make_pipeline(StandardScaler(), LinearSVR(**settings, max_iter=2000, tol=1e-4 if epsilon else 1e-10))
     centre = scores.mean()
     expected = pipeline.fit(features, scores - centre).predict(features) + centre
     found = TrainingSet(features, scores).fit(Hyperparameters(1e-2, epsilon)).predict(features)

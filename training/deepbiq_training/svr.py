@@ -2,13 +2,15 @@
 
 The squared loss is used: on these features the absolute one was worse and more sensitive to C. LIBLINEAR solves it
 in the primal form, by a trust region Newton method: no random numbers, and it really converges. The target is
-centred, because LIBLINEAR penalises the intercept like any other weight.
+centred, because LIBLINEAR penalises the intercept like any other weight. Where epsilon is zero the problem is a
+system of linear equations, which is solved as such: the same weights in a fraction of the time.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,11 @@ class TrainingSet:
         self._centred_scores = scores - self._score_mean
         self._rows = (features - self._mean) / self._std
         self._factor = _gram_factor(self._rows) if self._rows.shape[1] > len(features) else None
+        self._inputs = self._rows if self._factor is None else self._factor
+
+    @cached_property
+    def _normal_equations(self) -> _NormalEquations:
+        return _NormalEquations(self._inputs, self._centred_scores)
 
     def fit(self, chosen: Hyperparameters) -> LinearRegressor:
         """Fits a regressor that takes raw features.
@@ -74,12 +81,42 @@ class TrainingSet:
         """
         from scipy.linalg import solve_triangular
 
-        inputs = self._rows if self._factor is None else self._factor
-        coefficients, intercept = _solve(inputs, self._centred_scores, chosen)
+        if chosen.epsilon == 0:
+            coefficients, intercept = self._normal_equations.solve(chosen.c)
+        else:
+            coefficients, intercept = _solve(self._inputs, self._centred_scores, chosen)
         if self._factor is not None:
             coefficients = solve_triangular(self._factor, coefficients, lower=True, trans="T") @ self._rows
         weights = coefficients / self._std
         return LinearRegressor(weights, float(intercept + self._score_mean - weights @ self._mean))
+
+
+class _NormalEquations:
+    """The problem where epsilon is zero: |w|^2 / 2 + C |X w - y|^2 is smallest where (X'X + I / 2C) w = X'y.
+
+    The intercept is the weight of a feature that is always one, as in LIBLINEAR.
+
+    Args:
+        inputs: (N, D).
+        targets: (N,).
+    """
+
+    def __init__(self, inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> None:
+        size = inputs.shape[1]
+        self._left = np.empty((size + 1, size + 1))
+        self._left[:size, :size] = inputs.T @ inputs
+        self._left[size, :size] = self._left[:size, size] = inputs.sum(axis=0)
+        self._left[size, size] = len(inputs)
+        self._right = np.append(inputs.T @ targets, targets.sum())
+
+    def solve(self, c: float) -> tuple[npt.NDArray[np.float64], float]:
+        """Returns the (D,) coefficients and the intercept."""
+        from scipy.linalg import solve
+
+        regularised = self._left.copy()
+        regularised[np.diag_indices_from(regularised)] += 1 / (2 * c)
+        weights = np.asarray(solve(regularised, self._right, assume_a="pos", overwrite_a=True))
+        return weights[:-1], float(weights[-1])
 
 
 def _gram_factor(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -152,8 +152,8 @@ def test_the_summary_takes_the_best_rows_beside_what_was_published(material, net
     assert second["method"].startswith("II: ")
     assert second["srocc"] == max(row["median"]["srocc"] for row in found.result["rows"])
     assert second["measured_on"] == "median of 2 random splits, n = 12"
-    assert [row["method"] for row in published] == ["BRISQUE", "MobileNet-V2", "NASNet-Large", "SGL-IQA", "DeepEns"]
-    assert "| DeepEns | 0.81 | 0.79 | official split |" in summary.table
+    assert [row["plcc"] for row in published] == [0.81, 0.71, 0.71, 0.66, 0.60]
+    assert "| DeepEns, an ensemble | 0.81 | 0.79 | official split, n = 2,000 | Ahmed and Asif" in summary.table
 
 
 def test_the_summary_shows_the_official_test_part_where_it_was_measured(material, network, tmp_path):
