@@ -22,9 +22,8 @@ from deepbiq_training.backbones.pixel_input import PixelInput
 Features = npt.NDArray[np.float16]
 """Crops (N, D), or the windows of a dense plan (rows, columns, D)."""
 
-CROPS_PER_PASS = 5
-"""Five crops of 224 are as many pixels as one 512x512 picture: larger batches fall out of the processor's cache
-and take up to three times as long per crop."""
+_CROPS_PER_PASS = 25
+"""Bounds the memory; smaller passes are slower with torch, other than with the runtime's engines."""
 
 
 def decode_at_scale(data: bytes, *, name: str, short_side: int) -> npt.NDArray[np.uint8]:
@@ -72,7 +71,7 @@ class FeatureSampler:
         return self._windows(images[0]) if plan.family == "dense" else self._crops(images)
 
     def _crops(self, images: npt.NDArray[np.uint8]) -> Features:
-        passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
+        passes = [images[i : i + _CROPS_PER_PASS] for i in range(0, len(images), _CROPS_PER_PASS)]
         return np.concatenate([crop_vectors(self._features(part)) for part in passes]).astype(np.float16)
 
     def _windows(self, padded: npt.NDArray[np.uint8]) -> Features:
