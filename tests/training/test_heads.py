@@ -14,6 +14,7 @@ from deepbiq_training.heads import (
     crop_rows,
     pooled_rows,
     predict_pictures,
+    start_of,
 )
 
 CROPS = np.arange(25 * 4, dtype=np.float16).reshape(25, 4) / 10
@@ -58,3 +59,19 @@ def test_predictions_are_pooled_as_named(pooling):
     expected = reduce(crops @ head.weights + 5) if kind == "prediction" else reduce(crops, 0) @ head.weights + 5
     found = predict_pictures(head, [WINDOWS, WINDOWS], pooling)
     np.testing.assert_allclose(found, [expected, expected], rtol=1e-5)
+
+
+LAST_LAYER = LinearRegressor(np.array([1.0, -2.0, 0.5, 3.0]), 4.0)
+
+
+def test_the_last_layer_says_the_same_of_an_average_and_of_a_concatenation():
+    average, joined = (pooled_rows([CROPS], pooling) for pooling in ("feature-avg", "concat"))
+    expected = LAST_LAYER.predict(average)
+    np.testing.assert_allclose(start_of("feature-avg", LAST_LAYER, 4).predict(average), expected)
+    np.testing.assert_allclose(start_of("concat", LAST_LAYER, 25 * 4).predict(joined), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["feature-min", "feature-max"])
+def test_the_last_layer_says_nothing_of_extremes(pooling):
+    assert start_of(pooling, LAST_LAYER, 4) is None
+    assert start_of("feature-avg", None, 4) is None

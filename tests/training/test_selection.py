@@ -35,6 +35,6 @@ def test_a_regressor_that_ranks_well_but_says_the_same_of_all_does_not_win():
     assert best_trial([crowded, spread]) is spread
 
 
-def test_of_equal_trials_the_first_wins():
-    trials = [trial(c, 0.5, 9.0) for c in (1.0, 2.0)]
-    assert best_trial(trials).chosen.c == 1.0
+def test_of_trials_as_good_as_equal_the_first_wins():
+    trials = [trial(c, 0.5, rmse) for c, rmse in ((1.0, 9.2), (2.0, 9.05), (3.0, 9.0))]
+    assert best_trial(trials).chosen.c == 2.0

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline  # after the skip
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVR
 
-from deepbiq.regression import regressors_from_npz, regressors_to_npz
+from deepbiq.regression import LinearRegressor, regressors_from_npz, regressors_to_npz
 from deepbiq_training.svr import FitError, Hyperparameters, TrainingSet
 
 SKLEARN_TOLERANCE = 1e-5
@@ -62,6 +62,30 @@ def test_more_features_than_rows_gives_the_same_function():
     unseen = np.random.default_rng(6).gamma(2.0, 0.3, (50, 200))
     expected = model.predict((unseen - features.mean(0)) / features.std(0)) + scores.mean()
     np.testing.assert_allclose(short.predict(unseen), expected, atol=0.1)
+
+
+def test_weights_are_penalised_for_what_they_add_to_a_start():
+    features, scores = linear_data(200, 30, noise=8.0)
+    start = LinearRegressor(np.linspace(0, 1, 30), -3.0)
+    said = start.predict(features)
+    slope, offset = np.polyfit(said, scores, 1)
+    training = TrainingSet(features, scores, start)
+    # With the smallest C nothing is added: the start on the scale of the scores.
+    smallest = training.fit(Hyperparameters(1e-12, 0.0)).predict(features)
+    np.testing.assert_allclose(smallest, slope * said + offset, atol=1e-6)
+    # With the largest the start does not matter.
+    with_start, without = (
+        found.fit(Hyperparameters(1e6, 0.0)).predict(features)
+        for found in (training, TrainingSet(features, scores))
+    )
+    np.testing.assert_allclose(with_start, without, atol=1e-4)
+
+
+def test_a_constant_start_is_no_start():
+    features, scores = linear_data(50, 4)
+    constant = TrainingSet(features, scores, LinearRegressor(np.zeros(4), 7.0)).fit(Hyperparameters(1e-3, 0.0))
+    nothing = TrainingSet(features, scores).fit(Hyperparameters(1e-3, 0.0))
+    assert (constant.weights == nothing.weights).all()
 
 
 def test_constant_features_are_ignored():

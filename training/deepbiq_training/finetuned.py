@@ -85,9 +85,8 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
         return None
     _LOG.info("fine-tuned for %d steps in %.0f s", tuned.progress.step, tuned.progress.seconds)
     extra = {"fine_tuning": _describe(tuned, origin, recipe, fabric.world_size)}
-    return fit_and_write(
-        data, parts, tuned.backbone, fine_tuned_origin(tuned.backbone, origin, data.data_set.name), extra
-    )
+    tuned_origin = fine_tuned_origin(tuned.backbone, origin, data.data_set.name)
+    return fit_and_write(data, parts, tuned.backbone, tuned_origin, extra, tuned.last_layer)
 
 
 def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:

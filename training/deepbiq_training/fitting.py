@@ -14,7 +14,7 @@ from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, PREDICTION_HEAD, Pooling, head_of
 from deepbiq.regression import LinearRegressor
-from deepbiq_training.heads import HEADS, crop_rows, pooled_rows, predict_pictures
+from deepbiq_training.heads import HEADS, crop_rows, pooled_rows, predict_pictures, start_of
 from deepbiq_training.sampling import Features
 from deepbiq_training.selection import Trial, best_trial, search
 from deepbiq_training.svr import TrainingSet
@@ -31,12 +31,14 @@ class FamilyData:
         scores: (pictures,) MOS 0..100.
         validation: (pictures,) bool, True for the validation part.
         evaluated: For each plan of the family, the features of the validation part's pictures, in order.
+        last_layer: What a fine-tuned network itself thinks of features, on any scale; None for other networks.
     """
 
     features: Sequence[Features]
     scores: npt.NDArray[np.float64]
     validation: npt.NDArray[np.bool_]
     evaluated: Mapping[Plan, Sequence[Features]]
+    last_layer: LinearRegressor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,5 +123,6 @@ def _agreement(predictions: npt.NDArray[np.float64], scores: npt.NDArray[np.floa
 def _training_set(data: FamilyData, part: npt.NDArray[np.bool_], pooling: Pooling, seed: int) -> TrainingSet:
     features = [picture for picture, taken in zip(data.features, part, strict=True) if taken]
     if head_of(pooling) == PREDICTION_HEAD:
-        return TrainingSet(*crop_rows(features, data.scores[part], seed))
-    return TrainingSet(pooled_rows(features, pooling), data.scores[part])
+        return TrainingSet(*crop_rows(features, data.scores[part], seed), start=data.last_layer)
+    rows = pooled_rows(features, pooling)
+    return TrainingSet(rows, data.scores[part], start=start_of(pooling, data.last_layer, rows.shape[1]))

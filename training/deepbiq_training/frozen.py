@@ -20,7 +20,7 @@ from deepbiq.datasets import DataSet, RatedPicture
 from deepbiq.datasets.biq2021 import BIQ2021
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
-from deepbiq.regression import regressors_to_npz
+from deepbiq.regression import LinearRegressor, regressors_to_npz
 from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import write_checkpoint
 from deepbiq_training.default_pooling import default_pooling
@@ -139,6 +139,7 @@ def fit_and_write(
     backbone: Backbone,
     origin: WeightsOrigin,
     extra: Mapping[str, object],
+    last_layer: LinearRegressor | None = None,
 ) -> Agreements:
     """Fits the regressors of all plans on a network's features and writes the checkpoint.
 
@@ -148,6 +149,7 @@ def fit_and_write(
         backbone: The network, on the CPU.
         origin: Of its weights; their checksum is the key of the feature caches.
         extra: What `checkpoint.json` says besides.
+        last_layer: What the network itself thinks of features, where it was fine-tuned: the regressors start there.
 
     Returns:
         What each plan and pooling reached on the validation part.
@@ -159,7 +161,7 @@ def fit_and_write(
     """
     extractor = _Extractor(FeatureSampler(backbone), origin, settings)
     fitted = {
-        family: fit_family(_family_data(family, parts, extractor), family.trained_on, settings.seed)
+        family: fit_family(_family_data(family, parts, extractor, last_layer), family.trained_on, settings.seed)
         for family in FAMILIES
     }
     agreements = _by_plan(fitted)
@@ -205,7 +207,9 @@ class _Extractor:
         return extract_features(pictures, plan, sampler=self.sampler, cache=cache, short_side=short_side)
 
 
-def _family_data(family: Family, parts: Parts, extractor: _Extractor) -> FamilyData:
+def _family_data(
+    family: Family, parts: Parts, extractor: _Extractor, last_layer: LinearRegressor | None
+) -> FamilyData:
     pictures = parts.pictures
     features = extractor(pictures, family.trained_on)
     judged: list[int] = np.flatnonzero(parts.validation).tolist()
@@ -214,7 +218,7 @@ def _family_data(family: Family, parts: Parts, extractor: _Extractor) -> FamilyD
         if plan != family.trained_on:
             evaluated[plan] = extractor([pictures[i] for i in judged], plan)
     scores = np.array([picture.mos for picture in pictures])
-    return FamilyData(features, scores, parts.validation, evaluated)
+    return FamilyData(features, scores, parts.validation, evaluated, last_layer)
 
 
 def _by_plan(fitted: Mapping[Family, Mapping[str, FittedHead]]) -> Agreements:

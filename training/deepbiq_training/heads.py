@@ -69,6 +69,23 @@ def crop_rows(
     return np.concatenate(drawn), np.repeat(scores, [len(crops) for crops in drawn])
 
 
+def start_of(pooling: Pooling, last_layer: LinearRegressor | None, size: int) -> LinearRegressor | None:
+    """Says what a fine-tuned network's last layer thinks of pooled features.
+
+    Args:
+        pooling: `concat` or a feature pooling.
+        last_layer: Of a network that was fine-tuned, on the average of a picture's crops; None for other networks.
+        size: Length of a pooled vector.
+
+    Returns:
+        The same function of an average or of a concatenation; None for minimum and maximum, which it never saw.
+    """
+    if last_layer is None or pooling in ("feature-min", "feature-max"):
+        return None
+    crops = size // len(last_layer.weights)
+    return LinearRegressor(np.tile(last_layer.weights / crops, crops), last_layer.bias)
+
+
 def predict_pictures(
     head: LinearRegressor, features: Sequence[Features], pooling: Pooling
 ) -> npt.NDArray[np.float64]:

@@ -52,19 +52,29 @@ class TrainingSet:
     Args:
         features: (N, D) floating point.
         scores: (N,) in score points.
+        start: An affine function of features that rises with the score. It is brought to the scale of the scores,
+            and the weights are penalised for what they add to it: a network that was fine-tuned on the same
+            pictures knows them by heart, and its features of them mislead a regressor that starts from nothing.
 
     Raises:
         FitError: When there are fewer than two rows.
     """
 
-    def __init__(self, features: npt.NDArray[np.floating[Any]], scores: npt.NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        features: npt.NDArray[np.floating[Any]],
+        scores: npt.NDArray[np.float64],
+        start: LinearRegressor | None = None,
+    ) -> None:
         if len(features) < 2 or len(features) != len(scores):
             raise FitError(f"need at least two rows, one score each: got {len(features)} and {len(scores)}")
         self._mean = features.mean(axis=0, dtype=np.float64)
         std = features.std(axis=0, dtype=np.float64)
         self._std = np.where(std > 0, std, 1.0)
-        self._score_mean = float(scores.mean())
-        self._centred_scores = scores - self._score_mean
+        self._start = _to_scale(start, features, scores)
+        left_over = scores - self._start.predict(features)
+        self._score_mean = float(left_over.mean())
+        self._centred_scores = left_over - self._score_mean
         self._rows = (features - self._mean) / self._std
         self._factor = _gram_factor(self._rows) if self._rows.shape[1] > len(features) else None
         self._inputs = self._rows if self._factor is None else self._factor
@@ -88,7 +98,22 @@ class TrainingSet:
         if self._factor is not None:
             coefficients = solve_triangular(self._factor, coefficients, lower=True, trans="T") @ self._rows
         weights = coefficients / self._std
-        return LinearRegressor(weights, float(intercept + self._score_mean - weights @ self._mean))
+        bias = float(intercept + self._score_mean - weights @ self._mean)
+        return LinearRegressor(self._start.weights + weights, self._start.bias + bias)
+
+
+def _to_scale(
+    start: LinearRegressor | None, features: npt.NDArray[np.floating[Any]], scores: npt.NDArray[np.float64]
+) -> LinearRegressor:
+    """Brings a function to the scale of the scores by least squares; zero where there is none or it is constant."""
+    nothing = LinearRegressor(np.zeros(features.shape[1]), 0.0)
+    if start is None:
+        return nothing
+    said = start.predict(features)
+    if np.ptp(said) == 0:
+        return nothing
+    slope, offset = np.polyfit(said, scores, 1)
+    return LinearRegressor(slope * start.weights, float(slope * start.bias + offset))
 
 
 class _NormalEquations:

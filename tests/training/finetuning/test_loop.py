@@ -131,7 +131,7 @@ def test_the_best_epoch_is_kept_not_the_last(task, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "validate", lambda *arguments: Correlations(4, 0.1, next(sroccs)))
     tuned = tiny_fine_tune(task, tmp_path)
     last = tensors(tmp_path / STATE_FILE)["average.backbone.first.conv.weight"]
-    kept = tensors(tmp_path / BEST_FILE)["first.conv.weight"]
+    kept = tensors(tmp_path / BEST_FILE)["backbone.first.conv.weight"]
     assert not torch.equal(last, kept)
     assert torch.equal(tuned.backbone.first.conv.weight, kept)
 
@@ -173,4 +173,4 @@ def test_what_cannot_be_trained_is_refused(task, tmp_path):
 
 def test_mixed_precision_trains(task, tmp_path):
     tiny_fine_tune(task, tmp_path, replace(RECIPE, precision="bf16-mixed"))
-    assert tensors(tmp_path / BEST_FILE)["first.conv.weight"].dtype == torch.float32
+    assert tensors(tmp_path / BEST_FILE)["backbone.first.conv.weight"].dtype == torch.float32

@@ -20,6 +20,7 @@ from deepbiq_training.finetuning.losses import (
 from deepbiq_training.finetuning.objectives import (
     AbsoluteAndCorrelation,
     expected_centre,
+    linear_score,
     make_objective,
 )
 from deepbiq_training.finetuning.recipe import LOSSES
@@ -133,3 +134,27 @@ def test_the_expected_centre_of_a_sure_class_is_its_centre():
     sure.fill_diagonal_(50.0)
     torch.testing.assert_close(expected_centre(sure), torch.tensor(CLASS_CENTRES))
     assert expected_centre(torch.zeros((1, 5))).item() == pytest.approx(50)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_last_layer_as_one_function_of_features_rises_with_the_score(name):
+    objective = make_objective(name, [10.0, 30.0, 50.0, 70.0, 90.0])
+    last = torch.nn.Linear(6, objective.outputs)
+    features = torch.rand((40, 6), generator=torch.Generator().manual_seed(0))
+    optimizer = torch.optim.Adam(last.parameters(), lr=0.05)
+    mos = 20 + 60 * features[:, 0]
+    for _ in range(200):
+        optimizer.zero_grad()
+        sum(objective.losses(last(features), mos).values()).backward()
+        optimizer.step()
+    said = linear_score(objective, last).predict(features.numpy())
+    assert np.corrcoef(said, mos)[0, 1] > 0.95
+
+
+def test_a_single_output_is_its_own_function_of_features():
+    last = torch.nn.Linear(3, 1)
+    features = torch.rand((5, 3))
+    expected = last(features).detach()[:, 0]
+    np.testing.assert_allclose(
+        linear_score(make_objective("plcc", [1.0, 2.0]), last).predict(features.numpy()), expected, rtol=1e-5
+    )

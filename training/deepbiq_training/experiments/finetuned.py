@@ -63,7 +63,7 @@ def compare_finetuned(
         found["pre-trained"].append(split_outcomes(before, material, split, plan))
         tuned = _fine_tune(pretrained, material, split, recipe, folder / f"split-{number}", protocol.seed)
         after = tuned.features(material.pictures, plan)
-        found["fine-tuned"].append(split_outcomes(after, material, split, plan))
+        found["fine-tuned"].append(split_outcomes(after, material, split, plan, last_layer=tuned.last_layer))
     rows = {
         f"{label}, {pooling}": [outcomes[pooling] for outcomes in found[label]]
         for pooling in POOLINGS
@@ -111,6 +111,7 @@ def _fine_tune(
         weights=pretrained.origin.key,
     )
     # The pre-trained network must stay as it is for the next split.
-    backbone = fine_tune(deepcopy(pretrained.backbone), task, recipe, fabric=fabric, folder=folder).backbone
-    origin = fine_tuned_origin(backbone, pretrained.origin, f"{material.description['dataset']}, {folder.name}")
-    return replace(pretrained, backbone=backbone, origin=origin)
+    tuned = fine_tune(deepcopy(pretrained.backbone), task, recipe, fabric=fabric, folder=folder)
+    data = f"{material.description['dataset']}, {folder.name}"
+    origin = fine_tuned_origin(tuned.backbone, pretrained.origin, data)
+    return replace(pretrained, backbone=tuned.backbone, origin=origin, last_layer=tuned.last_layer)

@@ -9,6 +9,7 @@ from typing import Any
 
 from deepbiq.datasets import RatedPicture
 from deepbiq.plans import Plan
+from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones import Backbone, WeightsOrigin
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.feature_cache import FeatureCache
@@ -24,12 +25,14 @@ class Network:
         origin: Of the weights.
         caches: Folder of the feature caches.
         short_side: The scale that pictures are brought to, in pixels.
+        last_layer: What a fine-tuned network itself thinks of features, on any scale; None for other networks.
     """
 
     backbone: Backbone
     origin: WeightsOrigin
     caches: Path
     short_side: int
+    last_layer: LinearRegressor | None = None
 
     def features(self, pictures: Sequence[RatedPicture], plan: Plan) -> list[Features]:
         """Computes the features of pictures; what the cache holds is not computed again.

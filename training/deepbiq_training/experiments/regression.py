@@ -8,6 +8,7 @@ import numpy as np
 
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, Pooling, head_of
+from deepbiq.regression import LinearRegressor
 from deepbiq_training.experiments.material import Material
 from deepbiq_training.experiments.outcome import Outcome, outcome_of
 from deepbiq_training.experiments.protocol import Split
@@ -22,6 +23,7 @@ def split_outcomes(
     split: Split,
     plan: Plan,
     poolings: Sequence[Pooling] = POOLINGS,
+    last_layer: LinearRegressor | None = None,
 ) -> dict[Pooling, Outcome]:
     """Tests poolings on one split: C and epsilon chosen on validation, fitted on all but the test part.
 
@@ -31,6 +33,7 @@ def split_outcomes(
         split: Their parts.
         plan: That the features belong to.
         poolings: Which to test.
+        last_layer: Of the network, where it was fine-tuned on the split's training part.
 
     Raises:
         FitError: When a regressor cannot be fitted.
@@ -41,6 +44,7 @@ def split_outcomes(
         scores=material.scores[seen],
         validation=np.arange(len(seen)) >= len(split.training),
         evaluated={plan: [features[i] for i in split.validation]},
+        last_layer=last_layer,
     )
     tested = [features[i] for i in split.test]
     stds = None if material.stds is None else material.stds[split.test]

@@ -26,6 +26,7 @@ from deepbiq.agreement import Correlations
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
+from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.finetuning.average import update_average
@@ -33,7 +34,7 @@ from deepbiq_training.finetuning.batches import Batch, BatchPlan, read_batches
 from deepbiq_training.finetuning.curves import draw_curves
 from deepbiq_training.finetuning.log import TrainingLog, read_log
 from deepbiq_training.finetuning.network import QualityNetwork
-from deepbiq_training.finetuning.objectives import make_objective
+from deepbiq_training.finetuning.objectives import linear_score, make_objective
 from deepbiq_training.finetuning.optimisation import make_optimizer, rate_factor, set_rates
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.finetuning.state import (
@@ -87,10 +88,12 @@ class FineTuned:
 
     Attributes:
         backbone: With the averaged weights of the best epoch, on the CPU, in evaluation mode.
+        last_layer: What the new last layer thinks of features, higher is better, on a scale of its own.
         progress: At the end.
     """
 
     backbone: Backbone
+    last_layer: LinearRegressor
     progress: Progress
 
 
@@ -152,7 +155,8 @@ class _Loop:
         progress = read_state(self._folder / STATE_FILE, self._configuration, self._trained)
         if not progress.finished:
             progress = self._train(progress)
-        return FineTuned(self._best_backbone(), progress)
+        best = self._best_network()
+        return FineTuned(best.backbone, linear_score(self._objective, best.last), progress)
 
     def _train(self, progress: Progress) -> Progress:
         if self._fabric.is_global_zero:
@@ -224,7 +228,7 @@ class _Loop:
         if progress.best is None or found.srocc > progress.best.srocc:
             progress = replace(progress, best=Best(epoch, found.plcc, found.srocc), stale_epochs=0)
             if self._fabric.is_global_zero:
-                write_atomically(self._folder / BEST_FILE, to_safetensors(self._average.backbone.state_dict()))
+                write_atomically(self._folder / BEST_FILE, to_safetensors(self._average.state_dict()))
         else:
             progress = replace(progress, stale_epochs=progress.stale_epochs + 1)
         stops = progress.step == self._total or progress.stale_epochs >= self._recipe.patience
@@ -254,21 +258,21 @@ class _Loop:
         if self._fabric.is_global_zero:
             write_state(self._folder / STATE_FILE, self._configuration, progress, self._trained)
 
-    def _best_backbone(self) -> Backbone:
+    def _best_network(self) -> QualityNetwork:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         # The others must not look for the file before the first device has written it.
         self._fabric.barrier()
-        backbone = copy.deepcopy(self._average.backbone).cpu().to(memory_format=torch.contiguous_format)
+        network = copy.deepcopy(self._average).cpu().to(memory_format=torch.contiguous_format)
         try:
-            backbone.load_state_dict(load_file(self._folder / BEST_FILE))
+            network.load_state_dict(load_file(self._folder / BEST_FILE))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise CheckpointError(
                 f"{self._folder / BEST_FILE}: not the best weights of this fine-tuning ({error}): delete "
                 f"{STATE_FILE} to begin again"
             ) from error
-        return backbone.eval()
+        return network.eval()
 
 
 def _step_seed(seed: int, step: int, device: int) -> int:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from deepbiq.regression import LinearRegressor
 from deepbiq_training.finetuning.classes import CLASS_CENTRES, class_of, class_weights
 from deepbiq_training.finetuning.losses import (
     correlation_loss,
@@ -23,6 +24,7 @@ from deepbiq_training.finetuning.losses import (
 from deepbiq_training.finetuning.recipe import LossName
 
 _CLASSES = len(CLASS_CENTRES)
+_CLASS_MERIT = tuple((centre - float(np.mean(CLASS_CENTRES))) / 100 for centre in CLASS_CENTRES)
 
 
 class Objective(ABC):
@@ -31,10 +33,12 @@ class Objective(ABC):
     Attributes:
         outputs: Outputs K of the last layer.
         terms: Names of the parts of the loss.
+        merit: K numbers: the outputs' sum weighted by them rises with quality.
     """
 
     outputs: int
     terms: tuple[str, ...]
+    merit: tuple[float, ...]
 
     @abstractmethod
     def losses(self, outputs: Tensor, mos: Tensor) -> Mapping[str, Tensor]:
@@ -65,6 +69,7 @@ class Classes(Objective):
 
     outputs = _CLASSES
     terms = ("cross_entropy",)
+    merit = _CLASS_MERIT
 
     def __init__(self, scores: Sequence[float]) -> None:
         self._weights = torch.from_numpy(class_weights(scores))
@@ -84,6 +89,7 @@ class Ordinal(Objective):
 
     outputs = _CLASSES
     terms = ("ordinal",)
+    merit = _CLASS_MERIT
 
     def losses(self, outputs: Tensor, mos: Tensor) -> Mapping[str, Tensor]:
         """Computes the soft cross entropy of outputs (N, 5)."""
@@ -103,6 +109,7 @@ class AbsoluteAndCorrelation(Objective):
 
     outputs = 1
     terms = ("absolute", "correlation")
+    merit = (1.0,)
 
     def __init__(self, scores: Sequence[float]) -> None:
         self._mean = float(np.mean(scores))
@@ -126,6 +133,7 @@ class NormInNorm(Objective):
 
     outputs = 1
     terms = ("norm_in_norm",)
+    merit = (1.0,)
 
     def losses(self, outputs: Tensor, mos: Tensor) -> Mapping[str, Tensor]:
         """Computes the loss of outputs (N, 1)."""
@@ -141,6 +149,7 @@ class OrdinalAndNormInNorm(Objective):
 
     outputs = _CLASSES + 1
     terms = ("ordinal", "norm_in_norm")
+    merit = (0.0,) * _CLASSES + (1.0,)
 
     def losses(self, outputs: Tensor, mos: Tensor) -> Mapping[str, Tensor]:
         """Computes both losses of outputs (N, 6)."""
@@ -173,6 +182,13 @@ def make_objective(loss: LossName, scores: Sequence[float]) -> Objective:
     if loss == "norm-in-norm":
         return NormInNorm()
     return OrdinalAndNormInNorm()
+
+
+def linear_score(objective: Objective, last: nn.Linear) -> LinearRegressor:
+    """Turns the last layer into one affine function of features, higher is better, on a scale of its own."""
+    merit = np.array(objective.merit)
+    weight, bias = (parameter.detach().cpu().numpy().astype(np.float64) for parameter in (last.weight, last.bias))
+    return LinearRegressor(merit @ weight, float(merit @ bias))
 
 
 def expected_centre(class_scores: Tensor) -> Tensor:
