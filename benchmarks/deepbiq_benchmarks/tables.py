@@ -5,6 +5,7 @@ Each table stands in its document between two comment lines and is replaced as a
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -97,6 +98,19 @@ def unseen_table(results: list[Result]) -> str:
     return "\n".join([*header, *lines, "", _circumstances(result)])
 
 
+def fine_tuning_table(results: list[Result]) -> str:
+    """The best epoch of every fine-tuning whose log is kept, as Markdown."""
+    lines = ["| log | epochs | best epoch | PLCC | SROCC |", "| --- | --- | --- | --- | --- |"]
+    for result in (r for r in results if "log" in r):
+        validated = [row for row in result["rows"] if row["validation_srocc"]]
+        best = max(validated, key=lambda row: float(row["validation_srocc"]))
+        lines.append(
+            f"| {result['log']} | {validated[-1]['epoch']} | {best['epoch']} | "
+            f"{float(best['validation_plcc']):.3f} | {float(best['validation_srocc']):.3f} |"
+        )
+    return "\n".join(lines)
+
+
 def summary_table(results: list[Result]) -> str:
     """The best row of each of the paper's experiments, as Markdown."""
     result = _experiment(results, "summary")
@@ -123,6 +137,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "overhead table": overhead_table,
     "validation table": validation_table,
     "unseen table": unseen_table,
+    "fine-tuning table": fine_tuning_table,
     "summary table": summary_table,
 }
 
@@ -134,14 +149,21 @@ def fill_in(text: str, results: list[Result]) -> str:
         text: Markdown with `<!-- NAME: ... -->` and `<!-- end -->` around each table.
         results: All results files, parsed.
     """
-    pattern = re.compile(r"(<!-- ([a-z ]+): [^>]*-->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    pattern = re.compile(r"(<!-- ([a-z -]+): [^>]*-->\n).*?(<!-- end -->)", flags=re.DOTALL)
     return pattern.sub(lambda found: f"{found[1]}{TABLES[found[2]](results)}\n{found[3]}", text)
 
 
 def read_results(folder: Path) -> list[Result]:
-    """Reads every results file of a folder, in the order of their names, and the default bundle's manifest."""
+    """Reads every results file of a folder, in the order of their names, and the default bundle's manifest.
+
+    The logs of fine-tunings become `{"log": name, "rows": [...]}`.
+    """
     files = [*sorted(folder.glob("*.json")), default_bundle_path() / MANIFEST]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    logs = []
+    for path in sorted(folder.glob("finetuning-*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            logs.append({"log": path.stem, "rows": list(csv.DictReader(file))})
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files] + logs
 
 
 def _experiment(results: list[Result], name: str) -> Result:

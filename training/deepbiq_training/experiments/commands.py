@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from deepbiq.errors import OptionError
 from deepbiq_training.experiments import options
 from deepbiq_training.experiments.options import DEFAULT_WORK
+
+if TYPE_CHECKING:
+    from deepbiq_training.finetuning.recipe import LossName
 
 
 def pretrained(
@@ -100,6 +103,12 @@ def finetuned(
     mean: options.Mean = None,
     plan: Annotated[str, typer.Option(help="Crops that features are taken of.")] = "random:25",
     recipe: Annotated[str, typer.Option(help="Settings of the fine-tuning: paper or default.")] = "paper",
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="classes (the paper's), ordinal, plcc, norm-in-norm or both.", show_default="the recipe's"
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Passes over the training pictures, at most.", show_default="the recipe's"),
@@ -127,7 +136,12 @@ def finetuned(
     from deepbiq_training.finetuning.recipe import recipe_named
 
     named = recipe_named(recipe)
-    chosen = replace(named, epochs=epochs or named.epochs, batch_size=batch_size or named.batch_size)
+    chosen = replace(
+        named,
+        loss=cast("LossName", loss or named.loss),  # checked by Recipe
+        epochs=epochs or named.epochs,
+        batch_size=batch_size or named.batch_size,
+    )
     sampled = parse_plan(plan)
     choice = options.choose(root, dataset, rating_scale, pictures, by_scene=by_scene, seed=seed)
     with _writing(results, work):
