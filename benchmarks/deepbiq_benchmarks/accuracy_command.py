@@ -44,9 +44,10 @@ def accuracy(
     """
     data_set = find_dataset(dataset, rating_scale)
     require_extra("bench", "scipy", "matplotlib")
+    from deepbiq.datasets.prediction import predict
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
-    from deepbiq_benchmarks.accuracy import predict, report
+    from deepbiq_benchmarks.accuracy import report
     from deepbiq_benchmarks.results import check_writable, save_result
     from deepbiq_benchmarks.scatter import draw_scatter, save_figure
 

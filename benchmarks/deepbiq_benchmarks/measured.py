@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from deepbiq.agreement import Agreement, agreement
+from deepbiq.agreement import MIN_PICTURES, Agreement, agreement
 from deepbiq.errors import OptionError
 
 BOOTSTRAP_RESAMPLES = 2000
 BOOTSTRAP_SEED = 0
-MIN_PICTURES = 3
-"""Below three pictures no correlation says anything."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+MIN_PICTURES = 3
+"""Below three pictures no correlation says anything."""
+
 
 @dataclass(frozen=True)
 class Correlations:

@@ -28,7 +28,7 @@ from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
 from deepbiq_training.feature_cache import FeatureCache
 from deepbiq_training.fitting import FamilyData, FittedHead, fit_family
-from deepbiq_training.sampling import Features, FeatureSampler
+from deepbiq_training.sampling import TRAINING_SHORT_SIDE, Features, FeatureSampler
 from deepbiq_training.scenes import find_scenes
 from deepbiq_training.selection import best_trial
 from deepbiq_training.split import SPLIT_RULE, draw_part
@@ -61,7 +61,7 @@ class FrozenSettings:
     weights: Path | None = None
     mean: Path | None = None
     validation_pictures: int = 1000
-    short_side: int = 512
+    short_side: int = TRAINING_SHORT_SIDE
     seed: int = 0
 
 

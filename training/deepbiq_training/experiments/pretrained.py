@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.material import Material
 from deepbiq_training.experiments.network import Network
 from deepbiq_training.experiments.outcome import describe_outcomes
@@ -21,7 +22,6 @@ from deepbiq_training.experiments.report import (
 )
 from deepbiq_training.progress import track
 
-NAME = "pretrained"
 PLAN = Plan("whole")
 POOLING: Pooling = "feature-avg"
 """Of one crop; any pooling of one vector is the vector itself."""
@@ -53,10 +53,10 @@ def compare_pretrained(material: Material, networks: Sequence[Network], protocol
     rows = [[label, *outcome_cells(outcomes)] for label, outcomes in found.items()]
     header = ("network and weights", *outcome_header(next(iter(found.values()))))
     return Report(
-        name=f"experiment-{NAME}-{material.description['dataset']}",
+        name=f"experiment-{names.PRETRAINED}-{material.description['dataset']}",
         title=title,
         result={
-            "experiment": NAME,
+            "experiment": names.PRETRAINED,
             "material": material.description,
             "protocol": asdict(protocol),
             "plan": str(PLAN),

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepbiq.errors import DeepBIQError, OptionError
-from deepbiq_training.experiments import finetuned, pooling, pretrained
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.published import PUBLISHED
 from deepbiq_training.experiments.report import Report, markdown_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "summary"
-EXPERIMENTS = (pretrained.NAME, pooling.NAME, finetuned.NAME)
+EXPERIMENTS = (names.PRETRAINED, names.POOLING, names.FINETUNED)
 _OURS = "deepbiq"
 
 
@@ -61,9 +60,13 @@ def summarise(folder: Path, dataset: str) -> Report:
     rows = [_best_row(result) for result in results] + _accuracy_rows(folder, dataset)
     rows += [Row(*asdict(found).values()) for found in PUBLISHED.get(dataset, ())]
     return Report(
-        name=f"experiment-{NAME}-{dataset}",
+        name=f"experiment-{names.SUMMARY}-{dataset}",
         title=f"Summary: the experiments on {dataset} beside published figures",
-        result={"experiment": NAME, "material": results[-1]["material"], "rows": [asdict(row) for row in rows]},
+        result={
+            "experiment": names.SUMMARY,
+            "material": results[-1]["material"],
+            "rows": [asdict(row) for row in rows],
+        },
         table=_table(rows),
         figure=_draw(rows),
     )
@@ -100,9 +103,9 @@ def _best_row(result: dict[str, Any]) -> Row:
 
 
 def _describe(experiment: str, row: dict[str, Any], backbone: str) -> str:
-    if experiment == pretrained.NAME:
+    if experiment == names.PRETRAINED:
         return f"I: whole picture, {row['label']}"
-    if experiment == pooling.NAME:
+    if experiment == names.POOLING:
         return f"II: {row['crops']} crops, {row['pooling']}, {backbone}"
     return f"III: {'fine-tuned' if row['fine_tuned'] else 'pre-trained'}, {row['pooling']}, {backbone}"
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from deepbiq.errors import OptionError
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.material import BY_REFERENCE, Material
 from deepbiq_training.experiments.network import Network
 from deepbiq_training.experiments.outcome import describe_outcomes
@@ -23,8 +24,6 @@ from deepbiq_training.experiments.report import (
     outcome_header,
 )
 from deepbiq_training.progress import track
-
-NAME = "synthetic"
 
 
 def run_synthetic(material: Material, network: Network, protocol: Protocol, plan: Plan, pooling: Pooling) -> Report:
@@ -56,10 +55,10 @@ def run_synthetic(material: Material, network: Network, protocol: Protocol, plan
     label = f"{network.backbone.spec.name}, {plan}, {pooling}"
     title = f"Synthetic protocol: {protocol.iterations} splits by reference picture"
     return Report(
-        name=f"experiment-{NAME}-{dataset}-{network.backbone.spec.name}-{key}",
+        name=f"experiment-{names.SYNTHETIC}-{dataset}-{network.backbone.spec.name}-{key}",
         title=title,
         result={
-            "experiment": NAME,
+            "experiment": names.SYNTHETIC,
             "material": material.description,
             "protocol": asdict(protocol),
             "plan": str(plan),

@@ -10,18 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
-import numpy.typing as npt
 
-from deepbiq.datasets import DataSetError, RatedPicture
-from deepbiq.datasets.faults import list_faults
+from deepbiq.agreement import MIN_PICTURES
+from deepbiq.cli.progress import progress_bar
+from deepbiq.datasets import RatedPicture
+from deepbiq.datasets.prediction import predict
 from deepbiq.scorer import Scorer
+from deepbiq_training.experiments import names
 from deepbiq_training.experiments.outcome import Outcome, outcome_of
 from deepbiq_training.experiments.report import Report, draw_boxes, markdown_table, outcome_cells, outcome_header
 from deepbiq_training.scenes import find_scenes
-
-NAME = "unseen"
-_FEWEST = 3
-"""Below three pictures no correlation says anything."""
 
 
 def compare_unseen(
@@ -40,7 +38,8 @@ def compare_unseen(
     """
     scenes, rule = find_scenes([*training, *test])
     known = np.isin(scenes[len(training) :], scenes[: len(training)])
-    predictions = _score(test, scorer)
+    with progress_bar("scoring", len(test)) as advance:
+        predictions = predict(scorer, test, advance)
     scores = np.array([picture.mos for picture in test])
     subsets = np.array([picture.subset for picture in test])
     parts = {"all": np.ones_like(known), "scene in training part": known, "scene unseen": ~known}
@@ -48,17 +47,17 @@ def compare_unseen(
     found = {
         label: (int(part.sum()), outcome_of(predictions[part], scores[part], None))
         for label, part in parts.items()
-        if part.sum() >= _FEWEST
+        if part.sum() >= MIN_PICTURES
     }
     identity = scorer.identity()
     title = (
         f"{dataset} test part by scene: {identity['model']}, {identity['plan']}, {identity['precision'].upper()}"
     )
     return Report(
-        name=f"experiment-{NAME}-{dataset}-{identity['plan'].replace(':', '')}",
+        name=f"experiment-{names.UNSEEN}-{dataset}-{identity['plan'].replace(':', '')}",
         title=title,
         result={
-            "experiment": NAME,
+            "experiment": names.UNSEEN,
             "material": {"dataset": dataset, "split": "test", "n": len(test), "split_by": "the data set"},
             "same_scene": rule,
             **identity,
@@ -67,14 +66,6 @@ def compare_unseen(
         table=_table(found),
         figure=draw_boxes(title, {label: [outcome] for label, (_, outcome) in found.items()}),
     )
-
-
-def _score(pictures: Sequence[RatedPicture], scorer: Scorer) -> npt.NDArray[np.float64]:
-    results = list(scorer.stream([picture.path for picture in pictures]))
-    faults = [str(result.error) for result in results if result.score is None]
-    if faults:
-        raise DataSetError(f"{len(faults)} pictures cannot be scored: {list_faults(faults)}")
-    return np.array([result.score for result in results], dtype=np.float64)
 
 
 def _table(found: dict[str, tuple[int, Outcome]]) -> str:
