@@ -11,7 +11,9 @@ import typer
 from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names, find_dataset
+from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
+from deepbiq.graphs import PRECISION_HELP
 
 
 def accuracy(
@@ -31,8 +33,8 @@ def accuracy(
     bundle: Annotated[
         Path | None, typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq).")
     ] = None,
-    engine: Annotated[str, typer.Option(help="Inference engine.")] = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the engine.")] = "auto",
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
+    precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
     plot: Annotated[Path | None, typer.Option(help="Write a scatter plot (PNG, SVG, PDF).")] = None,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,

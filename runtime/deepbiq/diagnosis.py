@@ -132,7 +132,7 @@ def _try_engine(name: str, bundle: Bundle | None) -> EngineFinding:
 
         try:
             engine = scorer_of(None).engine
-            checks = check_golden(bundle, lambda data, plan: scorer_of(plan)(data).score)
+            checks = check_golden(bundle, "fp32", lambda data, plan: scorer_of(plan)(data).score)
         except DeepBIQError as error:
             return EngineFinding(name, works=False, detail=str(error))
         return EngineFinding(name, *_verdict(checks, engine.precision, f"{name} {engine.version}"))

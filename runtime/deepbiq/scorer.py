@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +17,7 @@ from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
 from deepbiq.dense import crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
 from deepbiq.errors import BundleError, ImageError, OptionError
+from deepbiq.graphs import outer_windows_of
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
 from deepbiq.judging import Judgement, judge_crops, judge_windows
 from deepbiq.labels import clip_score, label_of
@@ -31,10 +32,6 @@ from deepbiq.scale import Scale, bring_to_scale, parse_scale
 
 Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
 """A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order."""
-
-CROPS_PER_PASS = 5
-"""Crops of one call of the network: five of 224 are as many pixels as one 512x512 picture. Larger batches fall
-out of the processor's cache: 25 at once take about a fifth longer."""
 
 
 def load(
@@ -52,8 +49,8 @@ def load(
 
     Args:
         bundle: Folder or zip of a bundle; None takes the one that ships with deepbiq.
-        engine: `auto` or `onnxruntime`.
-        precision: `auto` or a precision that the bundle holds, for example `fp32`.
+        engine: `auto` or one of `deepbiq.engines.engine_names()`.
+        precision: `auto`, `fp32`, `fp16`, `int8`, or a flavour of INT8 by its name, where the bundle holds it.
         plan: `random:N`, `grid:N`, `dense` or `whole`; None takes the bundle's default.
         pool: One of the seven poolings (`deepbiq.pooling.POOLINGS`); None takes the bundle's choice for the plan.
         scale: `auto` brings the short side down to what the bundle was trained at, `native` keeps every pixel, a
@@ -125,14 +122,8 @@ def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: s
         heads=heads,
         size=manifest["input"]["size"],
         stride=manifest["feature"]["stride"],
-        outer_windows=_outer_windows(manifest),
+        outer_windows=outer_windows_of(manifest),
     )
-
-
-def _outer_windows(manifest: Mapping[str, Any]) -> int:
-    """Reads how many windows reach over an edge; where it is not stated there is one around every cell."""
-    around_every_cell = manifest["input"]["size"] // manifest["feature"]["stride"] // 2
-    return int(manifest["feature"].get("outer_windows", around_every_cell))
 
 
 class Scorer:
@@ -257,7 +248,8 @@ class Scorer:
             return dense_features(
                 self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
             )
-        passes = [images[i : i + CROPS_PER_PASS] for i in range(0, len(images), CROPS_PER_PASS)]
+        step = self.engine.crops_per_pass
+        passes = [images[i : i + step] for i in range(0, len(images), step)]
         return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
 
     def _score(self, item: _Sampled) -> Score:

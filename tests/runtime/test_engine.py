@@ -3,14 +3,17 @@ import pytest
 
 from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 from deepbiq.errors import EngineError
-from tests.tiny_model import mean_colour_graph
+from deepbiq.graphs import Graph
+from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
 NAMES = {"input_name": "image", "output_name": "features"}
 
 
 def engine_of(model, **names):
-    return OnnxRuntimeEngine(model, precision="fp32", threads=1, **{**NAMES, **names})
+    shape = {"input_size": SIZE, "stride": STRIDE, "outer_windows": 1, "feature_size": 3}
+    graph = Graph(key="fp32", precision="fp32", model=model, **shape, **{**NAMES, **names})
+    return OnnxRuntimeEngine(graph, threads=1)
 
 
 def test_features_are_averages_over_windows_cut_at_the_edges():

@@ -1,21 +1,31 @@
+import pytest
+
 from deepbiq.bundle import default_bundle_path, open_bundle
 from deepbiq.golden import GoldenCheck, check_golden
 from deepbiq.scorer import load
 
+BUNDLE = open_bundle(default_bundle_path())
 
-def test_the_default_bundle_scores_its_golden_pictures_as_recorded():
-    bundle = open_bundle(default_bundle_path())
 
+@pytest.mark.parametrize("key", BUNDLE.manifest["graphs"])
+def test_the_default_bundle_scores_its_golden_pictures_as_recorded(key):
     def score_of(data, plan):
-        with load(plan=plan) as scorer:
+        with load(engine="onnxruntime", precision=key, plan=plan) as scorer:
             return scorer(data).score
 
-    checks = check_golden(bundle, score_of)
+    checks = check_golden(BUNDLE, key, score_of)
     assert {check.plan.partition(":")[0] for check in checks} == {"random", "grid", "dense", "whole"}
-    assert [check for check in checks if not check.passes("fp32")] == []
+    assert [check for check in checks if not check.passes(key.partition("-")[0])] == []
 
 
 def test_a_difference_beyond_the_tolerance_fails():
     assert GoldenCheck("a.png", "dense", 50.0, 50.05).passes("fp32")
     assert not GoldenCheck("a.png", "dense", 50.0, 50.2).passes("fp32")
     assert not GoldenCheck("a.png", "dense", 50.0, float("nan")).passes("fp32")
+
+
+def test_less_precise_graphs_have_more_room():
+    assert GoldenCheck("a.png", "dense", 50.0, 50.4).passes("fp16")
+    assert not GoldenCheck("a.png", "dense", 50.0, 50.6).passes("fp16")
+    assert GoldenCheck("a.png", "dense", 50.0, 49.1).passes("int8")
+    assert not GoldenCheck("a.png", "dense", 50.0, 48.9).passes("int8")

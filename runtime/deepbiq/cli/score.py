@@ -16,7 +16,9 @@ from deepbiq.cli.inputs import expand
 from deepbiq.cli.maps import MapFolder
 from deepbiq.cli.output import Format, say, writer_for
 from deepbiq.cli.progress import progress_bar
+from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
+from deepbiq.graphs import PRECISION_HELP
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS
@@ -47,8 +49,8 @@ def score(
         Path | None,
         typer.Option(help="Folder or zip of a bundle (default: the one that ships with deepbiq)."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto or onnxruntime.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto or a precision of the bundle, for example fp32.")] = "auto",
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
+    precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of one inference (default: one per core).")
     ] = None,

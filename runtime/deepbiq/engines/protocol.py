@@ -13,13 +13,15 @@ class Engine(Protocol):
 
     Attributes:
         name: As users write it, for example `onnxruntime`.
-        precision: `fp32`, `fp16` or `int8`.
+        precision: What was asked for: `fp32`, `fp16`, `int8`, or a flavour of INT8 by its name.
         version: Version of the library that runs the graph.
+        crops_per_pass: Most crops of one call of `features`: a larger batch is slower or not possible.
     """
 
     name: str
     precision: str
     version: str
+    crops_per_pass: int
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Computes the features of all windows (see `deepbiq.dense`).
