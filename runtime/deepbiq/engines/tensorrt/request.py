@@ -19,7 +19,7 @@ MOST_CROPS = 32
 USUAL_CROPS = 25
 """The paper's number of crops."""
 LONGEST_SIDE = 1280
-"""Of a dense pass, in pixels; larger pictures are cut into tiles. Activation memory is as much as this shape needs."""
+"""Of a dense pass, in pixels; larger pictures are cut into tiles. Activation memory is what this shape needs."""
 USUAL_SIDE = 512
 """Short side of a photograph at the scale that bundles are usually trained at."""
 
