@@ -180,6 +180,30 @@ class Scorer:
                 result = self._failure(source, error)
             yield result
 
+    def sample(self, picture: Source) -> Sample:
+        """Reads a picture and takes what the network will see of it; raises ImageError as a call does."""
+        return self._sample(picture, perf_counter()).sample
+
+    def features(self, sampled: Sample) -> npt.NDArray[np.float32]:
+        """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
+        images, setting = sampled.images, self.setting
+        if setting.plan.family == "dense":
+            return dense_features(
+                self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
+            )
+        step = self.engine.crops_per_pass
+        passes = [images[i : i + step] for i in range(0, len(images), step)]
+        return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
+
+    def judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
+        """Judges a picture by its features: a call's last step, with the score not yet clipped."""
+        setting = self.setting
+        if setting.plan.family == "dense":
+            return judge_windows(
+                features, sampled, setting.heads, setting.pooling, setting.stride, setting.outer_windows
+            )
+        return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
+
     def overlay(self, picture: Source, result: Score) -> npt.NDArray[np.uint8]:
         """Draws the quality map of a result over its picture, at the scale that the network saw.
 
@@ -233,30 +257,11 @@ class Scorer:
         except ImageError as error:
             return self._failure(picture, error)
 
-    def _judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
-        setting = self.setting
-        if setting.plan.family == "dense":
-            return judge_windows(
-                features, sampled, setting.heads, setting.pooling, setting.stride, setting.outer_windows
-            )
-        return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
-
-    def _infer(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
-        setting = self.setting
-        if setting.plan.family == "dense":
-            return dense_features(
-                self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
-            )
-        step = self.engine.crops_per_pass
-        passes = [images[i : i + step] for i in range(0, len(images), step)]
-        return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
-
     def _score(self, item: _Sampled) -> Score:
         infer_start = perf_counter()
-        features = self._infer(item.sample.images)
+        features = self.features(item.sample)
         infer_end = perf_counter()
-        judgement = self._judge(item.sample, features)
+        judgement = self.judge(item.sample, features)
         score = clip_score(judgement.raw_score)
         regress_end = perf_counter()
         infer_s, regress_s = infer_end - infer_start, regress_end - infer_end
