@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.engines.finite import check_finite
 from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
 
@@ -61,10 +62,7 @@ class OnnxRuntimeEngine:
         except Exception as error:  # as above: no common base class
             raise EngineError(f"ONNX Runtime failed on input {images.shape}: {error}") from error
         features: npt.NDArray[np.float32] = result
-        # One pass and no temporary: a NaN or infinity anywhere makes the sum of squares one, too.
-        flat = features.reshape(-1)
-        if not np.isfinite(np.dot(flat, flat)):
-            raise EngineError(f"the network returned NaN or infinite features for input {images.shape}")
+        check_finite(features, images.shape)
         return features
 
     def close(self) -> None:
