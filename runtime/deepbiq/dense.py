@@ -10,10 +10,10 @@ picture start at its first pixel. `outer` more of them reach over each edge:
 - Fully connected layers need every cell of a window, so all their windows stay inside (`outer` is 0). The size need
   not be a multiple of the stride then: CaffeNet's are 227 and 32.
 
-A picture is continued by reflection until windows fill it. Up to `MAX_PASS_PIXELS` the network runs once. Larger
-pictures (only a larger scale makes them) are cut into tiles with a halo, so that memory is bounded whatever the
-picture; windows near a tile's border then see `HALO_WINDOWS` strides of their surroundings instead of the network's
-whole receptive field.
+A picture is continued by reflection until windows fill it. Up to `MAX_PASS_PIXELS` the network runs once, unless a
+side is longer than the engine takes. Larger pictures (only a larger scale or a panorama makes them) are cut into
+tiles with a halo, so that memory is bounded whatever the picture; windows near a tile's border then see
+`HALO_WINDOWS` strides of their surroundings instead of the network's whole receptive field.
 """
 
 from __future__ import annotations
@@ -53,7 +53,13 @@ def pad_to_stride(bgr: npt.NDArray[np.uint8], size: int, stride: int) -> npt.NDA
 
 
 def dense_features(
-    features_of: FeaturesOf, padded: npt.NDArray[np.uint8], size: int, stride: int, outer: int
+    features_of: FeaturesOf,
+    padded: npt.NDArray[np.uint8],
+    size: int,
+    stride: int,
+    outer: int,
+    *,
+    longest_side: int | None = None,
 ) -> npt.NDArray[np.float32]:
     """Computes the features of every window of a picture of any size in bounded memory.
 
@@ -63,19 +69,25 @@ def dense_features(
         size: Side of a window in pixels.
         stride: Pixels from one window to the next.
         outer: Windows at each edge that reach over it.
+        longest_side: Longest side that the network takes in one pass, in pixels; None has no bound.
 
     Returns:
         (D, rows, columns) float32: the window of row i and column j starts at pixel (i - outer, j - outer) times
         the stride.
     """
     height, width = padded.shape[:2]
-    if height * width <= MAX_PASS_PIXELS:
+    if height * width <= MAX_PASS_PIXELS and (longest_side is None or max(height, width) <= longest_side):
         whole: npt.NDArray[np.float32] = features_of(padded[None])[0]
         return whole
     rows, columns = ((side - size) // stride + 1 + 2 * outer for side in (height, width))
+    halo = outer + HALO_WINDOWS
+    own = TILE_WINDOWS
+    if longest_side is not None:
+        # What is left of the engine's windows when the halo at both ends is taken off.
+        own = max(min(own, (longest_side - size) // stride + 1 - 2 * HALO_WINDOWS), 1)
     features: npt.NDArray[np.float32] | None = None
-    for own_y, run_y in _tiles(rows, outer + HALO_WINDOWS):
-        for own_x, run_x in _tiles(columns, outer + HALO_WINDOWS):
+    for own_y, run_y in _tiles(rows, own, halo):
+        for own_x, run_x in _tiles(columns, own, halo):
             pixels = padded[_pixels(run_y, size, stride, outer), _pixels(run_x, size, stride, outer)]
             tile = features_of(np.ascontiguousarray(pixels)[None])[0]
             if features is None:
@@ -98,9 +110,9 @@ def crop_vectors(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return features[:, :, middle, middle]
 
 
-def _tiles(windows: int, halo: int) -> Iterator[tuple[slice, slice]]:
+def _tiles(windows: int, own: int, halo: int) -> Iterator[tuple[slice, slice]]:
     """Cuts an axis of windows into near-equal tiles: each one's own windows, and those that the network runs on."""
-    count = -(-windows // TILE_WINDOWS)
+    count = -(-windows // own)
     for start, stop in pairwise(windows * i // count for i in range(count + 1)):
         yield slice(start, stop), slice(max(start - halo, 0), min(stop + halo, windows))
 

@@ -17,18 +17,17 @@ from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
 from deepbiq.dense import crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
 from deepbiq.errors import BundleError, ImageError, OptionError
-from deepbiq.graphs import outer_windows_of
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
 from deepbiq.judging import Judgement, judge_crops, judge_windows
 from deepbiq.labels import clip_score, label_of
 from deepbiq.lookahead import map_ahead
-from deepbiq.plans import Plan, parse_plan
-from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, parse_pooling
+from deepbiq.plans import parse_plan
+from deepbiq.pooling import parse_pooling
 from deepbiq.quality_map import overlay
-from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq.result import Failure, Score, Timing
 from deepbiq.sampling import Sample, sample
-from deepbiq.scale import Scale, bring_to_scale, parse_scale
+from deepbiq.scale import bring_to_scale
+from deepbiq.setting import Setting, settle
 
 Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
 """A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order."""
@@ -69,61 +68,11 @@ def load(
     wanted_pooling = None if pool is None else parse_pooling(pool)
     opened = open_bundle(default_bundle_path() if bundle is None else Path(bundle))
     try:
-        setting = _settle(opened, wanted_plan, wanted_pooling, scale)
-        running = create_engine(opened, engine=engine, precision=precision, threads=threads)
+        setting = settle(opened, wanted_plan, wanted_pooling, scale)
+        running = create_engine(opened, engine=engine, precision=precision, threads=threads, plan=setting.plan)
     except (KeyError, TypeError) as error:
         raise BundleError(f"{opened.path}: the manifest lacks or misstates {error}") from error
     return Scorer(opened, setting, running, Limits() if limits is None else limits)
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """Everything that decides a score besides the network.
-
-    Attributes:
-        plan: The sampling plan.
-        pooling: The pooling.
-        scale: The scale policy.
-        heads: The plan family's regressors by head name.
-        size: Side of the network's input crop in pixels.
-        stride: Pixels from one window to the next, and per cell of the quality map.
-        outer_windows: Windows at each edge of a picture that reach over it.
-    """
-
-    plan: Plan
-    pooling: Pooling
-    scale: Scale
-    heads: dict[str, LinearRegressor]
-    size: int
-    stride: int
-    outer_windows: int
-
-
-def _settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: str) -> Setting:
-    """Joins what was asked for with the bundle's defaults."""
-    manifest = bundle.manifest
-    plan = parse_plan(manifest["default"]["plan"]) if plan is None else plan
-    if plan.family not in manifest["plans"]:
-        raise BundleError(f"{bundle.path}: has no regressor for plan {plan}, only {', '.join(manifest['plans'])}")
-    entry = manifest["plans"][plan.family]
-    pooling = parse_pooling(entry["pooling"]) if pooling is None else pooling
-    heads = regressors_from_npz(bundle.read(entry["regressors"]), name=f"{bundle.path}: {entry['regressors']}")
-    if pooling == "concat" and plan.crops not in (None, CONCAT_CROPS):
-        raise OptionError(f"pooling concat needs {CONCAT_CROPS} crops ({plan.family}:{CONCAT_CROPS}), got {plan}")
-    depth = manifest["feature"]["size"]
-    for name in {PREDICTION_HEAD, head_of(pooling)}:
-        size = depth * CONCAT_CROPS if name == "concat" and plan.family != "whole" else depth
-        if name not in heads or heads[name].weights.size != size:
-            raise BundleError(f"{bundle.path}: {entry['regressors']} has no {name} regressor of {size} features")
-    return Setting(
-        plan=plan,
-        pooling=pooling,
-        scale=parse_scale(scale, manifest["training_scale"]["short_side"]),
-        heads=heads,
-        size=manifest["input"]["size"],
-        stride=manifest["feature"]["stride"],
-        outer_windows=outer_windows_of(manifest),
-    )
 
 
 class Scorer:
@@ -189,7 +138,12 @@ class Scorer:
         images, setting = sampled.images, self.setting
         if setting.plan.family == "dense":
             return dense_features(
-                self.engine.features, images[0], setting.size, setting.stride, setting.outer_windows
+                self.engine.features,
+                images[0],
+                setting.size,
+                setting.stride,
+                setting.outer_windows,
+                longest_side=self.engine.longest_side,
             )
         step = self.engine.crops_per_pass
         passes = [images[i : i + step] for i in range(0, len(images), step)]

@@ -7,7 +7,8 @@ TensorRT may end the process.
 from __future__ import annotations
 
 from deepbiq.cuda.device import Device, find_device, has_driver
+from deepbiq.cuda.driver import NoDeviceError
 from deepbiq.cuda.installed import IMPLEMENTATIONS, open_cuda
 from deepbiq.cuda.protocol import Cuda
 
-__all__ = ["IMPLEMENTATIONS", "Cuda", "Device", "find_device", "has_driver", "open_cuda"]
+__all__ = ["IMPLEMENTATIONS", "Cuda", "Device", "NoDeviceError", "find_device", "has_driver", "open_cuda"]

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepbiq.cuda.driver import LIBRARY, Driver
-from deepbiq.errors import EngineError
+from deepbiq.cuda.driver import LIBRARY, Driver, DriverError, NoDeviceError
 
 L4T_RELEASE = Path("/etc/nv_tegra_release")
+_NO_DEVICE = 100
+"""CUDA_ERROR_NO_DEVICE in cuda.h."""
 _MAJOR, _MINOR, _INTEGRATED = 75, 76, 18
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR and _INTEGRATED in cuda.h."""
 
@@ -43,7 +44,7 @@ def has_driver(library: str = LIBRARY) -> bool:
     """Says whether an NVIDIA driver is installed; it is loaded, but not asked for a device."""
     try:
         Driver(library)
-    except EngineError:
+    except NoDeviceError:
         return False
     return True
 
@@ -55,14 +56,19 @@ def find_device(library: str = LIBRARY) -> Device:
         library: Name or path of the driver's library.
 
     Raises:
-        EngineError: When there is no driver, no device, or the driver fails.
+        NoDeviceError: When there is no driver, or no device that it shows.
+        DriverError: When the driver fails.
     """
     driver = Driver(library)
-    driver.call("cuInit", 0)
     count = ctypes.c_int()
-    driver.call("cuDeviceGetCount", ctypes.byref(count))
+    try:
+        driver.call("cuInit", 0)
+        driver.call("cuDeviceGetCount", ctypes.byref(count))
+    except DriverError as error:
+        if error.code != _NO_DEVICE:
+            raise
     if count.value < 1:
-        raise EngineError("the NVIDIA driver shows no device (CUDA_VISIBLE_DEVICES may hide it)")
+        raise NoDeviceError("the NVIDIA driver shows no device (CUDA_VISIBLE_DEVICES may hide it)")
     handle, version, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(256)
     driver.call("cuDeviceGet", ctypes.byref(handle), 0)
     driver.call("cuDeviceGetName", name, len(name), handle)

@@ -27,6 +27,7 @@ class OnnxRuntimeEngine:
     crops_per_pass = 5
     """Five crops of 224 are as many pixels as one 512x512 picture. Larger batches fall out of the processor's
     cache: 25 at once take about a fifth longer."""
+    longest_side: int | None = None
 
     def __init__(self, graph: Graph, *, threads: int | None) -> None:
         import onnxruntime as ort

@@ -16,12 +16,14 @@ class Engine(Protocol):
         precision: What was asked for: `fp32`, `fp16`, `int8`, or a flavour of INT8 by its name.
         version: Version of the library that runs the graph.
         crops_per_pass: Most crops of one call of `features`: a larger batch is slower or not possible.
+        longest_side: Longest side of a picture of one call, in pixels; None has no bound.
     """
 
     name: str
     precision: str
     version: str
     crops_per_pass: int
+    longest_side: int | None
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Computes the features of all windows (see `deepbiq.dense`).

@@ -52,7 +52,7 @@ class TensorRTEngine:
             network = Network(plan, graph, dla_core=dla_core)
         self._network: Network | None = network
         self.crops_per_pass = network.maximum[0]
-        self.longest_side = min(network.maximum[1:])
+        self.longest_side: int | None = min(network.maximum[1:])
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Computes (N, D, rows, columns) window features; see `Engine`."""

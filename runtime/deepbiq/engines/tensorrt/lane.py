@@ -75,8 +75,8 @@ class Lane:
         self._output.download(output_bytes, self._stream)
         self._cuda.record(self._done, self._stream)
         self._cuda.wait(self._done)
-        features: npt.NDArray[np.float32] = self._output.host[:output_bytes].view(np.float32)
-        return features.reshape(feature_shape).copy()
+        features: npt.NDArray[np.float32] = self._output.host[:output_bytes].view(np.float32).copy()
+        return features.reshape(feature_shape)
 
     def _runner_of(self, shape: Shape) -> ShapeRunner:
         """Takes the runner of a shape, or makes one in the place of the one that was not needed for longest."""

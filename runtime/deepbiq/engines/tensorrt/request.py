@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepbiq.graphs import Graph
+from deepbiq.plans import Plan
 
 Family = Literal["crops", "dense"]
 """`crops` serves the plans random:N, grid:N and whole."""
@@ -105,3 +106,8 @@ def shapes_of(graph: Graph, family: Family) -> ShapeRange:
     usual = size + round(max(USUAL_SIDE - size, 0) / graph.stride) * graph.stride
     longest = size + max(LONGEST_SIDE - size, 0) // graph.stride * graph.stride
     return ShapeRange((1, size, size), (1, usual, usual), (1, longest, longest))
+
+
+def family_of(plan: Plan) -> Family:
+    """Says which engine serves a sampling plan."""
+    return "dense" if plan.family == "dense" else "crops"

@@ -1,0 +1,47 @@
+"""Where engines are kept, and who may write there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from deepbiq.errors import EngineError
+
+CACHE_VARIABLE = "DEEPBIQ_CACHE"
+"""Environment variable: deepbiq's cache folder. Without it, it is `deepbiq` in XDG_CACHE_HOME or ~/.cache."""
+
+
+def engine_folder() -> Path:
+    """Returns the folder of the engines: `engines` in deepbiq's cache folder. It need not exist.
+
+    Raises:
+        EngineError: When the environment names no place.
+    """
+    own = os.environ.get(CACHE_VARIABLE)
+    if own:
+        return Path(own).expanduser() / "engines"
+    shared = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        # The XDG specification lets relative paths be ignored.
+        base = Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise EngineError(f"no home folder to keep engines in ({error}): set {CACHE_VARIABLE}") from error
+    return base / "deepbiq" / "engines"
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the folder, for the user alone, and checks that an existing one can be trusted.
+
+    Raises:
+        EngineError: When it cannot be made or written to, or everybody may write to it: a plan is executable.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = folder.stat().st_mode
+    except OSError as error:
+        raise EngineError(f"{folder}: no place for engines ({error.strerror}): set {CACHE_VARIABLE}") from error
+    if mode & stat.S_IWOTH:
+        raise EngineError(f"{folder}: everybody may put engines there, which this user would run: chmod o-w it")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise EngineError(f"{folder}: not writable: set {CACHE_VARIABLE} to another folder")

@@ -1,0 +1,50 @@
+"""The proof of an engine: it must score the bundle's golden pictures as its graph does in ONNX Runtime."""
+
+from __future__ import annotations
+
+from deepbiq.bundle import Bundle
+from deepbiq.engines.protocol import Engine
+from deepbiq.engines.tensorrt.request import Family, family_of
+from deepbiq.engines.tensorrt.sidecar import Proof
+from deepbiq.errors import EngineError
+from deepbiq.golden import TOLERANCE, GoldenCheck, golden_scores_of
+from deepbiq.graphs import Graph
+from deepbiq.imaging import Limits
+from deepbiq.plans import parse_plan
+from deepbiq.scorer import Scorer
+from deepbiq.setting import settle
+
+
+def prove(bundle: Bundle, graph: Graph, family: Family, engine: Engine) -> Proof:
+    """Scores every golden picture with every plan of a family that a score is recorded for.
+
+    Args:
+        bundle: The opened bundle.
+        graph: The graph that the engine was built from.
+        family: The plans that the engine serves.
+        engine: The engine; it stays open.
+
+    Raises:
+        EngineError: When the engine fails, or there is nothing to prove it with.
+    """
+    checks = [
+        GoldenCheck(file, plan, expected, _score(bundle, plan, engine, bundle.read(file)))
+        for file, scores in golden_scores_of(bundle, graph.key).items()
+        for plan, expected in scores.items()
+        if family_of(parse_plan(plan)) == family
+    ]
+    if not checks:
+        raise EngineError(
+            f"{bundle.path}: no golden scores of {graph.key} with a plan of {family} to prove an engine with: "
+            "export the bundle again"
+        )
+    return Proof(
+        passed=all(check.passes(graph.kind) for check in checks),
+        scores=len(checks),
+        largest_difference=max(abs(check.score - check.expected) for check in checks),
+        tolerance=TOLERANCE[graph.kind],
+    )
+
+
+def _score(bundle: Bundle, plan: str, engine: Engine, picture: bytes) -> float:
+    return Scorer(bundle, settle(bundle, parse_plan(plan), None, "auto"), engine, Limits())(picture).score
