@@ -319,3 +319,14 @@ def test_cosines_of_windows():
     assert window_cosines(left, right) == pytest.approx(expected)
     crops = window_cosines(left.reshape(2, -1).T, right.reshape(2, -1).T)  # the same windows as crops
     assert crops == pytest.approx(expected.reshape(-1))
+
+
+def test_the_worst_window_counts_and_not_the_worst_picture(make_bundle, tmp_path):
+    picture = np.zeros((96, 320, 3), np.uint8)
+    picture[:, :160, 0], picture[:, 160:, 0] = 20, 240
+    assert cv2.imwrite(str(tmp_path / "halves.png"), picture)
+    greener = colours_mixed(mean_colour_graph(), np.eye(3), offset=(0, 30, 0))
+    bundle = make_bundle("greener", fp32=mean_colour_graph(), fp16=greener)
+    row = row_of(measured(bundle, "--images", tmp_path / "halves.png", "--plan", "dense"), "fp16")
+    assert row["cosine_worst"] == pytest.approx(20 / np.hypot(20, 30), abs=1e-6)
+    assert row["cosine_mean"] > 0.8
