@@ -1,19 +1,27 @@
-"""From a PyTorch checkpoint to an ONNX graph; the only file of this room that knows torch and the training room."""
+"""Between PyTorch and ONNX: a checkpoint's network as a graph, and a graph's weights in the network again.
+
+The only file of this room that knows the training room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.graph import FEATURES, INPUT
+from deepbiq_export.half_weights import restore_weights
+from deepbiq_export.score_output import SCORE_SCOPE
 from deepbiq_export.trained_model import Reference, TrainedModel
-from deepbiq_training.backbones import Backbone, BackboneSpec
+from deepbiq_training.backbones import Backbone, BackboneSpec, untrained_backbone
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
 from deepbiq_training.backbones.pixel_input import PixelInput
 from deepbiq_training.backbones.window_linear import WindowLinear
@@ -44,9 +52,51 @@ def load_pytorch_checkpoint(folder: Path) -> TrainedModel:
         raw_graph=_export(_PixelGraph(checkpoint.backbone), spec),
         regressors=checkpoint.regressors,
         reference=_reference(checkpoint.backbone),
+        reference_of=lambda graph: reference_of_graph(graph, spec.name),
     )
 
 
+def reference_of_graph(graph: bytes, backbone: str) -> Reference:
+    """Runs in PyTorch what an FP32 graph of this room holds: the backbone's own code with the graph's weights.
+
+    Args:
+        graph: The ONNX file.
+        backbone: Which network it is of.
+
+    Returns:
+        The network; see `Reference`.
+
+    Raises:
+        OptionError: When there is no such backbone.
+        ExportError: When the graph's weights are not the backbone's.
+    """
+    network = _PixelGraph(untrained_backbone(backbone))
+    _use_convolutions(network)
+    model = onnx.load_model_from_string(restore_weights(graph))
+    values = {item.name: torch.from_numpy(numpy_helper.to_array(item).copy()) for item in model.graph.initializer}
+    try:
+        _take_weights(network, model.graph.node, values)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ExportError(f"the graph does not hold the weights of {backbone}: {error}") from error
+
+    @torch.inference_mode()
+    def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.asarray(network(torch.from_numpy(images)).numpy())
+
+    return run
+
+
+def _take_weights(network: _PixelGraph, nodes: Sequence[onnx.NodeProto], values: Mapping[str, Tensor]) -> None:
+    """Fills a network's convolutions, in order, from a graph's; the exporter keeps the order of the code."""
+    found = [node for node in nodes if node.op_type == "Conv" and not node.name.startswith(SCORE_SCOPE)]
+    wanted = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    for module, node in zip(wanted, found, strict=True):
+        module.load_state_dict({"weight": values[node.input[1]], "bias": values[node.input[2]]})
+    (mean,) = (values[node.input[1]] for node in nodes if node.op_type == "Sub")
+    network.mean.copy_(mean.view_as(network.mean))
+
+
+_Layer = TypeVar("_Layer", bound=nn.Module)
 Attribute = int | float | str | bool | Sequence[int] | Sequence[float] | Sequence[str] | Sequence[bool]
 """Of an ONNX operator, as `torch.onnx.ops.symbolic` declares it."""
 
@@ -63,7 +113,6 @@ class _PixelGraph(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = fold_batch_norms(backbone)
-        _use_onnx_operators(self.backbone)
         normalisation = backbone.spec.normalisation
         std_bgr = torch.tensor(normalisation.std[::-1]).view(1, 3, 1, 1)
         first = self.backbone.first_convolution
@@ -99,18 +148,27 @@ class _OnnxLrn(nn.Module):
         return torch.onnx.ops.symbolic("LRN", (maps,), self.attributes, dtype=maps.dtype, shape=maps.shape)
 
 
-def _use_onnx_operators(network: nn.Module) -> None:
-    """Replaces, in place, the layers that ONNX has an operator for and the exporter would take apart."""
+def _use_convolutions(network: nn.Module) -> None:
+    """Replaces, in place, fully connected layers over windows by convolutions, which ONNX has an operator for."""
+    _replace(network, WindowLinear, WindowLinear.as_convolution)
+
+
+def _use_onnx_lrn(network: nn.Module) -> None:
+    """Replaces, in place, local response normalisation by ONNX's operator, which the exporter would take apart."""
+    _replace(network, nn.LocalResponseNorm, _OnnxLrn)
+
+
+def _replace(network: nn.Module, kind: type[_Layer], made_of: Callable[[_Layer], nn.Module]) -> None:
     for parent in list(network.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, WindowLinear):
-                setattr(parent, name, child.as_convolution())
-            elif isinstance(child, nn.LocalResponseNorm):
-                setattr(parent, name, _OnnxLrn(child))
+            if isinstance(child, kind):
+                setattr(parent, name, made_of(child))
 
 
 def _export(network: nn.Module, spec: BackboneSpec) -> bytes:
     """Runs torch's exporter on a network with dynamic batch, height and width."""
+    _use_convolutions(network)
+    _use_onnx_lrn(network)
     dynamic = torch.export.Dim.DYNAMIC
     # Two windows by four: an axis of length one would not be taken for dynamic.
     height, width = (spec.input_size + further * spec.stride for further in (1, 3))

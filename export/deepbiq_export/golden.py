@@ -47,19 +47,20 @@ def golden_pictures(samples: Path) -> dict[str, bytes]:
     return {f"golden/{name}.png": _small_png(crop) for name, crop in crops.items()}
 
 
-def golden_scores(bundle: Path, pictures: Mapping[str, bytes]) -> dict[str, dict[str, float]]:
+def golden_scores(bundle: Path, pictures: Mapping[str, bytes], key: str) -> dict[str, dict[str, float]]:
     """Scores golden pictures by every plan.
 
     Args:
         bundle: A complete bundle, with or without golden pictures.
         pictures: PNG files by path.
+        key: Which graph scores: `fp32` or `fp16`.
 
     Returns:
         For each path the scores, 0..100, by plan.
     """
     scores: dict[str, dict[str, float]] = {name: {} for name in pictures}
     for plan in GOLDEN_PLANS:
-        with deepbiq.load(bundle, engine="onnxruntime", precision="fp32", plan=plan) as scorer:
+        with deepbiq.load(bundle, engine="onnxruntime", precision=key, plan=plan) as scorer:
             for name, data in pictures.items():
                 scores[name][plan] = scorer(data).score
     return scores

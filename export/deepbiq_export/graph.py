@@ -1,4 +1,4 @@
-"""Finishing an exported graph: readable names, nothing superfluous, and a check of what it consists of."""
+"""Finishing an exported graph: readable names, nothing superfluous, words of its own, and a check of each."""
 
 from __future__ import annotations
 
@@ -26,24 +26,37 @@ OPERATORS: Mapping[str, frozenset[str]] = {
 and may not build elsewhere (an LRN taken apart brings If nodes, and squares that overflow in FP16)."""
 
 
-def finish_graph(raw: bytes, properties: Mapping[str, str], backbone: str) -> bytes:
-    """Cleans a graph and checks it.
+def clean_graph(raw: bytes, backbone: str) -> bytes:
+    """Cleans an exporter's graph of features.
 
     Args:
         raw: The exporter's ONNX file.
-        properties: What goes into its metadata_props.
         backbone: What decides which operators it may hold.
 
     Returns:
-        The finished ONNX file.
+        The ONNX file with readable names and without the exporter's notes.
 
     Raises:
-        ExportError: When it is invalid, or has other inputs, outputs or operators than expected.
+        ExportError: When it has other inputs, outputs or operators than expected.
     """
     model = onnx.load_model_from_string(raw)
     _check_operators(model, OPERATORS[backbone])
     _name_axes(model)
     _strip(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def seal_graph(graph: bytes, properties: Mapping[str, str]) -> bytes:
+    """Writes a finished graph's words into it and checks it as a whole.
+
+    Args:
+        graph: The ONNX file.
+        properties: What goes into its metadata_props.
+
+    Raises:
+        ExportError: When it is not valid ONNX.
+    """
+    model = onnx.load_model_from_string(graph)
     onnx.helper.set_model_props(model, dict(properties))
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -8,23 +8,29 @@ from typing import Any
 from deepbiq.datasets import find_dataset
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq_export.graph import FEATURES, INPUT
+from deepbiq_export.score_output import SCORE
 from deepbiq_export.trained_model import TrainedModel
 
-GRAPH_FILE = "features.fp32.onnx"
+GRAPH_FILES = {"fp32": "model.fp32.onnx", "fp16": "model.fp16.onnx"}
 _SCHEMA = 1
 _DEFAULT_PLAN = "dense"
 _PICTURES_LICENCE = "the pictures are not part of this bundle; the data set's own terms apply to them"
 
 
+GoldenScores = Mapping[str, Mapping[str, float]]
+"""Expected scores by plan for each golden picture, by its path inside the bundle."""
+
+
 def compose_manifest(
-    model: TrainedModel, name: str, golden: Mapping[str, Mapping[str, float]]
+    model: TrainedModel, name: str, golden: Mapping[str, GoldenScores], *, half_weights: bool
 ) -> dict[str, object]:
     """Composes everything but the list of files, which is added when the bundle is sealed.
 
     Args:
         model: The trained model.
         name: What the bundle calls itself.
-        golden: Expected scores by plan for each golden picture, by its path inside the bundle.
+        golden: Expected scores by graph, `fp32` and `fp16`.
+        half_weights: Whether the FP32 graph's weights are stored in half precision.
     """
     told = model.description
     data_set = told["data_set"]
@@ -50,7 +56,11 @@ def compose_manifest(
         },
         "training_scale": told["training_scale"],
         "score": {"min": SCORE_MIN, "max": SCORE_MAX, "direction": "higher is better"},
-        "graphs": {"fp32": {"file": GRAPH_FILE, "output": FEATURES}},
+        "graphs": {
+            "fp32": {**_graph_entry("fp32"), "weights": "float16" if half_weights else "float32"},
+            # FP32's expected scores stand at the top of the manifest: every other graph is held against them, too.
+            "fp16": {**_graph_entry("fp16"), "golden": _copy(golden["fp16"])},
+        },
         "plans": told["plans"],
         "default": {"plan": _DEFAULT_PLAN},
         "licence": {
@@ -66,8 +76,16 @@ def compose_manifest(
             "validation": told["validation"],
         },
         "metrics": [_metric(data_set["name"], entry) for entry in told["metrics"]],
-        "golden": [{"file": file, "scores": dict(scores)} for file, scores in golden.items()],
+        "golden": [{"file": file, "scores": scores} for file, scores in _copy(golden["fp32"]).items()],
     }
+
+
+def _graph_entry(key: str) -> dict[str, object]:
+    return {"file": GRAPH_FILES[key], "output": FEATURES, "score_output": SCORE}
+
+
+def _copy(golden: GoldenScores) -> dict[str, dict[str, float]]:
+    return {file: dict(scores) for file, scores in golden.items()}
 
 
 def default_name(model: TrainedModel) -> str:
@@ -87,13 +105,17 @@ def _kind(told: Mapping[str, Any]) -> str:
 
 def graph_properties(model: TrainedModel, name: str) -> dict[str, str]:
     """Words for the graph's own metadata, so that it explains itself outside the bundle."""
+    size, stride = model.input_size, model.stride
     return {
         "name": name,
         "backbone": str(model.description["backbone"]),
-        "input": f"uint8 (N, H, W, 3), BGR, sides {model.input_size} plus multiples of {model.stride}; "
+        "input": f"{INPUT}: uint8 (batch, height, width, 3), BGR, sides {size} plus multiples of {stride}; bring "
+        f"the short side down to {model.description['training_scale']['short_side']} first, by area interpolation; "
         f"normalisation (RGB mean {list(model.mean)}, std {list(model.std)}) is inside the graph",
-        "output": f"(N, {model.feature_size}, rows, columns): the features of windows of {model.input_size} pixels "
-        f"a side, {model.stride} apart, {model.outer_windows} of them cut at each edge",
+        SCORE: f"(batch,) float32, {SCORE_MIN:.0f} (bad) to {SCORE_MAX:.0f} (excellent): plan {_DEFAULT_PLAN}, "
+        f"pooling {model.description['plans'][_DEFAULT_PLAN]['pooling']}, linear SVR",
+        FEATURES: f"(batch, {model.feature_size}, rows, columns) float32: the features of windows of {size} pixels "
+        f"a side, {stride} apart, {model.outer_windows} of them cut at each edge",
     }
 
 

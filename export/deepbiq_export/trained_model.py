@@ -27,9 +27,10 @@ class TrainedModel:
         input_size: Side of a crop in pixels.
         mean: Red, green, blue: subtracted from pixels, inside the graph.
         std: Red, green, blue: what pixels are divided by, inside the graph.
-        raw_graph: The exporter's ONNX file, before `finish_graph`.
+        raw_graph: The exporter's ONNX file, before `clean_graph`.
         regressors: npz bytes by path inside the bundle.
         reference: The network that the graph must reproduce.
+        reference_of: The same network with the weights that an ONNX file of it holds.
     """
 
     description: Mapping[str, Any]
@@ -43,3 +44,4 @@ class TrainedModel:
     raw_graph: bytes
     regressors: Mapping[str, bytes]
     reference: Reference
+    reference_of: Callable[[bytes], Reference]

@@ -71,7 +71,22 @@ def model(checkpoint):
 
 
 @pytest.fixture(scope="session")
-def graph(model):
-    from deepbiq_export.graph import finish_graph
+def regressor(model):
+    from deepbiq_export.score_output import dense_regressor
 
-    return finish_graph(model.raw_graph, {"name": "tested"}, "efficientnet_lite0")
+    return dense_regressor(model.description["plans"], model.regressors)
+
+
+@pytest.fixture(scope="session")
+def features_graph(model):
+    from deepbiq_export.graph import clean_graph
+
+    return clean_graph(model.raw_graph, "efficientnet_lite0")
+
+
+@pytest.fixture(scope="session")
+def graph(features_graph, regressor):
+    from deepbiq_export.graph import FEATURES, seal_graph
+    from deepbiq_export.score_output import add_score
+
+    return seal_graph(add_score(features_graph, FEATURES, regressor), {"name": "tested"})

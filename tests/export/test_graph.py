@@ -5,24 +5,28 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="needs the extra deepbiq[export]")
 
 from deepbiq_export.export_error import ExportError  # noqa: E402  # after the skip
-from deepbiq_export.graph import finish_graph, operator_counts  # noqa: E402
+from deepbiq_export.graph import clean_graph, operator_counts, seal_graph  # noqa: E402
 
 WRITTEN_BY_HAND = {"Transpose": 1, "Cast": 1, "Sub": 1, "Conv": 49, "Clip": 33, "Add": 9, "AveragePool": 1}
 """EfficientNet-Lite0: a stem, 16 blocks of two or three convolutions, a head; nine blocks add their input."""
+FUSED = {**WRITTEN_BY_HAND, "GlobalAveragePool": 1, "Conv": 50, "Clip": 34, "Reshape": 1}
+"""The average over all windows, the SVR, the clipping to 0..100, and one number per picture."""
 
 
 def shape_of(value):
     return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
-def test_the_graph_is_as_small_as_one_written_by_hand(graph):
-    assert operator_counts(onnx.load_model_from_string(graph)) == WRITTEN_BY_HAND
+def test_the_graph_is_as_small_as_one_written_by_hand(features_graph, graph):
+    assert operator_counts(onnx.load_model_from_string(features_graph)) == WRITTEN_BY_HAND
+    assert operator_counts(onnx.load_model_from_string(graph)) == FUSED
 
 
 def test_axes_have_names_that_people_read(graph):
     loaded = onnx.load_model_from_string(graph)
     assert [(v.name, shape_of(v)) for v in (*loaded.graph.input, *loaded.graph.output)] == [
         ("image", ["batch", "height", "width", 3]),
+        ("score", ["batch"]),
         ("features", ["batch", 1280, "rows", "columns"]),
     ]
     assert loaded.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
@@ -58,12 +62,12 @@ def changed(model, change):
 def test_an_unexpected_operator_is_refused(model):
     extra = onnx.helper.make_node("Relu", ["features"], ["unused"])
     with pytest.raises(ExportError, match="'Relu': 1"):
-        finish_graph(changed(model, lambda graph: graph.node.append(extra)), {}, "efficientnet_lite0")
+        clean_graph(changed(model, lambda graph: graph.node.append(extra)), "efficientnet_lite0")
 
 
 def test_another_output_is_refused(model):
     with pytest.raises(ExportError, match="expected"):
-        finish_graph(changed(model, lambda graph: graph.output.pop()), {}, "efficientnet_lite0")
+        clean_graph(changed(model, lambda graph: graph.output.pop()), "efficientnet_lite0")
 
 
 def test_a_fixed_batch_is_refused(model):
@@ -71,9 +75,9 @@ def test_a_fixed_batch_is_refused(model):
         graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
 
     with pytest.raises(ExportError, match="image has a fixed or dynamic axis"):
-        finish_graph(changed(model, fix), {}, "efficientnet_lite0")
+        clean_graph(changed(model, fix), "efficientnet_lite0")
 
 
 def test_a_broken_graph_is_refused(model):
     with pytest.raises(ExportError, match="not valid ONNX"):
-        finish_graph(changed(model, lambda graph: graph.initializer.pop()), {}, "efficientnet_lite0")
+        seal_graph(changed(model, lambda graph: graph.initializer.pop()), {})

@@ -4,7 +4,7 @@ from deepbiq_training.backbones.alexnet import AlexNet
 from deepbiq_training.backbones.backbone import Backbone, BackboneSpec, Normalisation
 from deepbiq_training.backbones.caffenet import CaffeNet
 from deepbiq_training.backbones.efficientnet_lite0 import EfficientNetLite0
-from deepbiq_training.backbones.registry import BACKBONES, load_backbone, restore_backbone
+from deepbiq_training.backbones.registry import BACKBONES, load_backbone, restore_backbone, untrained_backbone
 from deepbiq_training.backbones.weights import WeightsError, WeightsOrigin
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "WeightsOrigin",
     "load_backbone",
     "restore_backbone",
+    "untrained_backbone",
 ]

@@ -25,6 +25,20 @@ _KINDS: dict[str, type[Backbone]] = {
 BACKBONES = tuple(_KINDS)
 
 
+def untrained_backbone(name: str) -> Backbone:
+    """Makes a network with random weights, in evaluation mode.
+
+    Args:
+        name: One of `BACKBONES`.
+
+    Raises:
+        OptionError: When there is no such backbone.
+    """
+    if name not in _KINDS:
+        raise OptionError(f"unknown backbone {name!r}: use {', '.join(BACKBONES)}")
+    return _KINDS[name](1).eval()
+
+
 def restore_backbone(name: str, state: Mapping[str, Tensor]) -> Backbone:
     """Makes a network again from its own state dict.
 
