@@ -49,7 +49,7 @@ class BuiltPlan:
 
 
 def build_plan(request: BuildRequest, *, target: Target, timing_cache: Path | None = None) -> bytes:
-    """Builds a plan; see `build`. This is what the runtime's engine cache calls."""
+    """Builds a plan and returns its bytes; see `build`. The runtime finds this by its entry point."""
     return build(request, target=target, timing_cache=timing_cache).plan
 
 

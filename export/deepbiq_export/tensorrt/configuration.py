@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from deepbiq.engines.tensorrt.request import BuildRequest
 from deepbiq.errors import EngineError, OptionError
 from deepbiq.files import write_atomically
-from deepbiq_export.tensorrt.network import inputs_of
 from deepbiq_export.tensorrt.toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -25,17 +24,13 @@ def set_shapes(
     network: tensorrt.INetworkDefinition,
     request: BuildRequest,
 ) -> None:
-    """Adds the optimisation profile of a request.
+    """Adds the optimisation profile of a request to a network whose one input was checked.
 
     Raises:
-        EngineError: When the network has no such input, or an axis that is fixed to something else.
+        EngineError: When an axis is fixed to something else in the graph, or TensorRT refuses the shapes.
     """
     name = request.graph.input_name
-    inputs = {tensor.name: tensor for tensor in inputs_of(network)}
-    # TensorRT takes a profile for an input that does not exist, and later complains about the one that does.
-    if name not in inputs:
-        raise EngineError(f"shapes for an input {name}, but the network has {', '.join(inputs) or 'none'}")
-    axes = tuple(inputs[name].shape)
+    axes = tuple(network.get_input(0).shape)
     low, best, high = ((*shape, axes[-1]) for shape in request.shapes.axes)
     for axis, fixed in enumerate(axes):
         if fixed >= 0 and not low[axis] == best[axis] == high[axis] == fixed:

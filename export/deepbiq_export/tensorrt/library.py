@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
 
 from deepbiq.cuda import find_device
+from deepbiq.engines.tensorrt.library import ADVICE, tensorrt_version
 from deepbiq.errors import EngineError, OptionError
 
 if TYPE_CHECKING:
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
 Target = Literal["tensorrt", "tensorrt-rtx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-_MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
-_INSTALL = {
-    "tensorrt": (
-        "on a Jetson  sudo apt install python3-libnvinfer  and make the virtual environment with "
-        "--system-site-packages; elsewhere  pip install tensorrt"
-    ),
-    "tensorrt-rtx": "pip install tensorrt-rtx",
-}
 
 
 class TensorRT(Protocol):
@@ -52,25 +45,27 @@ def import_library(target: str) -> TensorRT:
 
     Raises:
         OptionError: When there is no such target.
-        EngineError: When the library is not installed or cannot be loaded, or has no device to build on.
+        EngineError: When the library is not installed or cannot be loaded, or has no device to build on; the
+            message says what to install.
     """
     if target not in TARGETS:
         raise OptionError(f"unknown target {target!r}: use {' or '.join(TARGETS)}")
-    module = _MODULES[target]
-    missing = [] if find_spec(module) else [f"{module} is not installed: {_INSTALL[target]}"]
     if target == "tensorrt":
-        missing += _what_the_device_lacks()
-    if missing:
-        raise EngineError(f"cannot build for {target}: {'; '.join(missing)}")
+        _require_device()
+        tensorrt_version()
+        return cast(TensorRT, import_module("tensorrt"))
     try:
-        return cast(TensorRT, import_module(module))
-    except ImportError as error:
-        raise EngineError(f"cannot build for {target}: {error}; {_INSTALL[target]}") from error
+        return cast(TensorRT, import_module("tensorrt_rtx"))
+    except (ImportError, OSError) as error:
+        raise EngineError(f"TensorRT-RTX cannot be loaded ({error}): pip install tensorrt-rtx") from error
 
 
-def _what_the_device_lacks() -> list[str]:
+def _require_device() -> None:
     try:
         find_device()
     except EngineError as error:
-        return [f"{error}: an engine is built on the device that runs it"]
-    return []
+        more = "" if find_spec("tensorrt") else f". TensorRT is not installed either: {ADVICE}"
+        raise EngineError(
+            f"{error}. An engine is built on the device that runs it; without one, --target tensorrt-rtx shows "
+            f"whether the graph builds{more}"
+        ) from error

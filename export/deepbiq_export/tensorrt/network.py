@@ -24,14 +24,13 @@ class NetworkFacts:
     Attributes:
         layers: How many.
         by_type: Layers by type, for example `CONVOLUTION`.
-        by_precision: Layers by the data type of their first output, for example `FLOAT`.
-        quantised: Convolutions whose input was quantised: these compute in INT8.
+        by_precision: Layers that compute, by what they compute in, for example `FLOAT`; a convolution of quantised
+            values counts as `INT8`. Layers that only store or convert are left out.
     """
 
     layers: int
     by_type: Mapping[str, int]
     by_precision: Mapping[str, int]
-    quantised: int
 
 
 def parse_network(tools: Toolchain, builder: tensorrt.Builder, graph: Graph) -> tensorrt.INetworkDefinition:
@@ -46,14 +45,14 @@ def parse_network(tools: Toolchain, builder: tensorrt.Builder, graph: Graph) -> 
         EngineError: When the graph cannot be parsed, or its network has other inputs or outputs than expected.
     """
     flag = tools.trt.NetworkDefinitionCreationFlag
-    if not hasattr(flag, "STRONGLY_TYPED"):
-        raise EngineError(f"{tools.name} has no strongly typed networks: deepbiq needs 10.3 (JetPack 6) or newer")
-    network = builder.create_network(1 << int(flag.STRONGLY_TYPED))
+    # A flag in TensorRT 10, and in 11 the only kind of network that there is.
+    flags = 1 << int(flag.STRONGLY_TYPED) if hasattr(flag, "STRONGLY_TYPED") else 0
+    network = builder.create_network(flags)
     if network is None:
         raise tools.failure("cannot create a network")
     parser = tools.trt.OnnxParser(network, tools.messages.logger)
     if not parser.parse(graph.model) or parser.num_errors:
-        raise tools.failure(f"cannot parse the graph {graph.key}: {_errors(parser)}")
+        raise tools.failure(f"cannot parse the graph {graph.key}", _errors(parser))
     _check_input(tools, network, graph)
     _check_output(tools, network, graph)
     return network
@@ -68,26 +67,26 @@ def keep_only(network: tensorrt.INetworkDefinition, output: str) -> None:
 
 def network_facts(tools: Toolchain, network: tensorrt.INetworkDefinition) -> NetworkFacts:
     """Counts layers by type and by precision."""
+    kinds = tools.trt.LayerType
+    idle = {kinds.CONSTANT, kinds.CAST, kinds.QUANTIZE, kinds.DEQUANTIZE, kinds.SHUFFLE}
     types: Counter[str] = Counter()
     precisions: Counter[str] = Counter()
     dequantised = set()
-    convolved = []
     for index in range(network.num_layers):
         layer = network.get_layer(index)
         output, data = layer.get_output(0), layer.get_input(0)
         types[layer.type.name] += 1
-        if output is not None:  # the layers of an If have none
-            precisions[output.dtype.name] += 1
-            if layer.type == tools.trt.LayerType.DEQUANTIZE:
-                dequantised.add(output.name)
-        if layer.type == tools.trt.LayerType.CONVOLUTION and data is not None:
-            convolved.append(data.name)
-    quantised = sum(name in dequantised for name in convolved)
-    return NetworkFacts(network.num_layers, dict(types), dict(precisions), quantised)
+        if output is None:  # as of the layers of an If
+            continue
+        if layer.type == kinds.DEQUANTIZE:
+            dequantised.add(output.name)
+        if layer.type not in idle:
+            quantised = layer.type == kinds.CONVOLUTION and data is not None and data.name in dequantised
+            precisions["INT8" if quantised else output.dtype.name] += 1
+    return NetworkFacts(network.num_layers, dict(types), dict(precisions))
 
 
-def inputs_of(network: tensorrt.INetworkDefinition) -> list[tensorrt.ITensor]:
-    """Lists the inputs of a network."""
+def _inputs(network: tensorrt.INetworkDefinition) -> list[tensorrt.ITensor]:
     return [network.get_input(index) for index in range(network.num_inputs)]
 
 
@@ -96,21 +95,21 @@ def _outputs(network: tensorrt.INetworkDefinition) -> list[tensorrt.ITensor]:
 
 
 def _errors(parser: tensorrt.OnnxParser) -> str:
-    errors = [_in_words(parser.get_error(index)) for index in range(parser.num_errors)]
-    return "; ".join(errors) or "the parser gives no reason"
+    return "; ".join(_in_words(parser.get_error(index)) for index in range(parser.num_errors))
 
 
 def _in_words(error: tensorrt.ParserError) -> str:
+    reason = " ".join(error.desc().split())
     if error.node() < 0:
-        return error.desc()
-    reason = error.desc()
+        return reason
     if "Plugin not found" in reason:
         reason = f"TensorRT does not know the operator {error.node_operator()}"
     return f"node {error.node()} {error.node_name()} ({error.node_operator()}): {reason}"
 
 
 def _check_input(tools: Toolchain, network: tensorrt.INetworkDefinition, graph: Graph) -> None:
-    tensors = inputs_of(network)
+    # Shapes for an input that does not exist are taken in silence; the build then complains about the one that does.
+    tensors = _inputs(network)
     fits = len(tensors) == 1 and (
         tensors[0].name == graph.input_name
         and tensors[0].dtype == tools.trt.DataType.UINT8

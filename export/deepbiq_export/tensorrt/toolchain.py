@@ -33,13 +33,14 @@ class Toolchain:
         """Name and version, for people."""
         return f"{_NAMES[self.target]} {self.trt.__version__}"
 
-    def failure(self, what: str) -> EngineError:
+    def failure(self, what: str, reason: str = "") -> EngineError:
         """Makes the error of a step that failed.
 
         Args:
             what: What failed, as the end of a sentence that begins with the library: `cannot parse the graph fp32`.
+            reason: Why, where the library says so itself; otherwise its messages are the reason.
         """
-        told = f"{self.name} {what}. It says: {self.messages.take()}"
+        told = f"{self.name} {what}: {reason or self.messages.take()}"
         return EngineError(_NO_DRIVER.sub("", told) if self.target == "tensorrt-rtx" else told)
 
 
