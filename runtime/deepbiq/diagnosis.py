@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 from collections.abc import Mapping
@@ -16,27 +15,34 @@ from typing import Any
 
 from deepbiq import __version__
 from deepbiq.bundle import Bundle, open_bundle
+from deepbiq.cuda import NoDeviceError, find_device
 from deepbiq.engines import ENGINES
-from deepbiq.errors import BundleError, DeepBIQError
+from deepbiq.errors import BundleError, DeepBIQError, EngineError
 from deepbiq.golden import GoldenCheck, check_golden
+from deepbiq.nvidia_diagnosis import EngineFile, Part, describe_device, engine_files, tensorrt_parts, try_engines
 from deepbiq.scorer import Scorer, load
 
-PACKAGES = ("deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "typer", "rich")
+PACKAGES = (
+    "deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "typer", "rich",
+    "cuda-bindings", "pycuda", "tensorrt", "tensorrt-rtx",
+)  # fmt: skip
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimd", "asimddp", "i8mm")
 """Instruction sets that decide how fast convolutions are, in FP32 and in INT8, by their names in Linux."""
 
 
 @dataclass(frozen=True)
 class EngineFinding:
-    """One engine on this machine.
+    """One engine on this machine, with one graph of the bundle.
 
     Attributes:
         name: As users write it.
+        graph: The graph's key, for TensorRT with the plans that the engine serves; empty when none could be tried.
         works: Whether it computed the golden scores.
         detail: Its version and largest golden difference, or why it does not work.
     """
 
     name: str
+    graph: str
     works: bool
     detail: str
 
@@ -49,13 +55,17 @@ class Findings:
         machine: Facts about the machine by name.
         packages: Versions by package; "not installed" where one is missing.
         bundle: The bundle's model id, or what is wrong with it.
-        engines: One finding per engine.
+        engines: One finding per engine and graph of the bundle.
+        tensorrt: What TensorRT needs, part by part.
+        engine_files: The TensorRT engines that were built on this machine.
     """
 
     machine: Mapping[str, str]
     packages: Mapping[str, str]
     bundle: str
     engines: tuple[EngineFinding, ...]
+    tensorrt: tuple[Part, ...]
+    engine_files: tuple[EngineFile, ...]
 
 
 def diagnose(bundle_path: Path) -> Findings:
@@ -65,8 +75,14 @@ def diagnose(bundle_path: Path) -> Findings:
         described = f"{bundle.model_id}, all {len(bundle.files)} files intact" if bundle else ""
     except BundleError as error:
         bundle, described = None, str(error)
-    engines = tuple(_try_engine(name, bundle) for name in ENGINES)
-    return Findings(machine_facts(), _package_versions(), described, (*engines, _find_tensorrt()))
+    return Findings(
+        machine=machine_facts(),
+        packages=_package_versions(),
+        bundle=described,
+        engines=_engine_findings(bundle),
+        tensorrt=tensorrt_parts(),
+        engine_files=engine_files(),
+    )
 
 
 def circumstances() -> dict[str, Any]:
@@ -84,17 +100,17 @@ def machine_facts() -> dict[str, str]:
         "python": platform.python_version(),
         "processor": f"{name}, {os.cpu_count()} cores ({', '.join(features) or 'no known vectors'})",
         "memory": f"{pages / 2**30:.1f} GiB",
-        "NVIDIA driver": "present" if has_cuda_driver() else "none (libcuda.so.1 cannot be loaded)",
+        "NVIDIA device": _nvidia_device(),
     }
 
 
-def has_cuda_driver() -> bool:
-    """Says whether an NVIDIA driver is installed; TensorRT is not touched: it may crash where there is none."""
+def _nvidia_device() -> str:
     try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True
+        return describe_device(find_device())
+    except NoDeviceError:
+        return "none"
+    except EngineError as error:
+        return str(error)
 
 
 def _processor() -> tuple[str, list[str]]:
@@ -121,37 +137,39 @@ def _package_versions() -> dict[str, str]:
     return versions
 
 
-def _try_engine(name: str, bundle: Bundle | None) -> EngineFinding:
+def _engine_findings(bundle: Bundle | None) -> tuple[EngineFinding, ...]:
     if bundle is None:
-        return EngineFinding(name, works=False, detail="not tried: the bundle is unusable")
+        detail = "not tried: the bundle is unusable"
+        return tuple(EngineFinding(name, "", works=False, detail=detail) for name in ENGINES)
+    onnxruntime = [_try_onnxruntime(bundle, key) for key in bundle.manifest["graphs"]]
+    tensorrt = [EngineFinding("tensorrt", *finding) for finding in try_engines(bundle)]
+    return (*onnxruntime, *tensorrt)
+
+
+def _try_onnxruntime(bundle: Bundle, key: str) -> EngineFinding:
+    """Scores the golden pictures with one graph; that of INT8 for TensorRT runs here, too, only slower."""
     with ExitStack() as stack:
 
         @cache
         def scorer_of(plan: str | None) -> Scorer:
-            return stack.enter_context(load(bundle.path, engine=name, plan=plan))
+            return stack.enter_context(load(bundle.path, engine="onnxruntime", precision=key, plan=plan))
 
         try:
-            engine = scorer_of(None).engine
-            checks = check_golden(bundle, "fp32", lambda data, plan: scorer_of(plan)(data).score)
+            found = f"onnxruntime {scorer_of(None).engine.version}"
+            checks = check_golden(bundle, key, lambda data, plan: scorer_of(plan)(data).score)
         except DeepBIQError as error:
-            return EngineFinding(name, works=False, detail=str(error))
-        return EngineFinding(name, *_verdict(checks, engine.precision, f"{name} {engine.version}"))
+            return EngineFinding("onnxruntime", key, works=False, detail=str(error))
+        return EngineFinding("onnxruntime", key, *_verdict(checks, key.partition("-")[0], found))
 
 
-def _verdict(checks: list[GoldenCheck], precision: str, found: str) -> tuple[bool, str]:
+def _verdict(checks: list[GoldenCheck], kind: str, found: str) -> tuple[bool, str]:
     if not checks:
         return False, f"{found}, but the bundle has no golden pictures to prove it with"
     worst = max(checks, key=lambda check: abs(check.score - check.expected))
     difference = abs(worst.score - worst.expected)
-    if worst.passes(precision):
-        return True, f"{found}, {precision}, {len(checks)} golden scores, largest difference {difference:.4f}"
+    if worst.passes(kind):
+        return True, f"{found}, {len(checks)} golden scores, largest difference {difference:.4f}"
     return (
         False,
         f"{found}: {worst.file} with plan {worst.plan} scores {worst.score:.2f}, not {worst.expected:.2f}",
     )
-
-
-def _find_tensorrt() -> EngineFinding:
-    if not has_cuda_driver():
-        return EngineFinding("tensorrt", works=False, detail="no NVIDIA driver on this machine")
-    return EngineFinding("tensorrt", works=False, detail="this version of deepbiq has no TensorRT engine yet")

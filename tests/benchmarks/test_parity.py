@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from deepbiq.bundle import write_bundle
 from deepbiq.cli.main import app
-from deepbiq.diagnosis import has_cuda_driver
+from deepbiq.cuda import has_driver
 from deepbiq.labels import label_of
 from deepbiq_benchmarks.parity import VARIANTS, window_cosines
 from tests.conftest import tiny_files, tiny_manifest
@@ -196,7 +196,7 @@ def test_json_has_the_same_keys_in_every_row_and_says_why_rows_did_not_run(make_
     assert row_of(result, "fp16")["reason"] == "the bundle has no fp16 graph"
     assert row_of(result, "fp16")["n"] is None
     assert row_of(result, "int8-cpu")["reason"] is None
-    if not has_cuda_driver():
+    if not has_driver():
         assert row_of(result, "fp32", engine="tensorrt")["reason"]
 
 
