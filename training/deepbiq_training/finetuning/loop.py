@@ -289,12 +289,12 @@ def _configuration(backbone: Backbone, task: Task, recipe: Recipe, devices: int)
         "devices": devices,
         "backbone": backbone.spec.name,
         "pre-trained weights": task.weights,
-        "training pictures": _digest(task.training),
-        "validation pictures": _digest(task.validation),
+        "training pictures": digest_of(task.training),
+        "validation pictures": digest_of(task.validation),
     }
 
 
-def _digest(pictures: Sequence[RatedPicture]) -> str:
-    """Tells data sets apart: how many pictures, and a checksum of their names (with the folder) and scores."""
+def digest_of(pictures: Sequence[RatedPicture]) -> str:
+    """Tells lists of pictures apart: how many, and a checksum of their names (with the folder) and scores."""
     listed = json.dumps([[*picture.path.parts[-2:], picture.mos] for picture in pictures])
     return f"{len(pictures)} ({hashlib.sha256(listed.encode()).hexdigest()[:16]})"

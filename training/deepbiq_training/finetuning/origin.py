@@ -1,4 +1,4 @@
-"""Where fine-tuned weights came from."""
+"""Where weights that were trained further came from."""
 
 from __future__ import annotations
 
@@ -16,5 +16,16 @@ def fine_tuned_origin(backbone: Backbone, before: WeightsOrigin, data_set: str) 
         before: Of the weights that the fine-tuning started from.
         data_set: What it was fine-tuned on.
     """
+    return trained_origin(backbone, before, f"fine-tuned on {data_set}")
+
+
+def trained_origin(backbone: Backbone, before: WeightsOrigin, how: str) -> WeightsOrigin:
+    """Names weights that were trained further.
+
+    Args:
+        backbone: With the new weights, its mean among them where it has one.
+        before: Of the weights that the training started from.
+        how: What was done to them.
+    """
     digest = hashlib.sha256(to_safetensors(backbone.state_dict())).hexdigest()
-    return WeightsOrigin(f"{before.source}, fine-tuned on {data_set}", digest, before.licence)
+    return WeightsOrigin(f"{before.source}, {how}", digest, before.licence)

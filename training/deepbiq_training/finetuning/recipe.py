@@ -61,12 +61,12 @@ class Recipe:
         _require_choice("batch_norm", self.batch_norm, BATCH_NORM_POLICIES)
         _require_choice("precision", self.precision, PRECISIONS)
         for name, least in (("batch_size", 2), ("accumulate", 1), ("epochs", 1), ("patience", 1)):
-            _require(name, getattr(self, name), getattr(self, name) >= least, f"at least {least}")
+            require(name, getattr(self, name), getattr(self, name) >= least, f"at least {least}")
         for name in ("learning_rate", "head_learning_rate"):
-            _require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
-        _require("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
+            require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
+        require("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
         for name in ("warmup", "average_decay"):
-            _require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in 0..1, 1 left out")
+            require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in 0..1, 1 left out")
 
     def crop_size_for(self, input_size: int, stride: int) -> int:
         """Returns the side of the training crops for a network, in pixels.
@@ -78,14 +78,39 @@ class Recipe:
         Raises:
             OptionError: When crops would not hold a whole number of windows.
         """
-        size = input_size if self.crop_size is None else self.crop_size
-        fits = size >= input_size and (size - input_size) % stride == 0
-        sizes = ", ".join(str(input_size + stride * i) for i in range(6))
-        _require("crop_size", size, fits, f"one of {sizes} and so on, in steps of {stride}")
-        return size
+        return fitting_crop_size(self.crop_size, input_size, stride)
 
 
-def _require(name: str, value: object, holds: bool, rule: str) -> None:
+def fitting_crop_size(crop_size: int | None, input_size: int, stride: int) -> int:
+    """Returns the side of training crops in pixels; without one it is the network's own.
+
+    Args:
+        crop_size: What is asked for.
+        input_size: Side of the network's own crop in pixels.
+        stride: Pixels from one window to the next.
+
+    Raises:
+        OptionError: When crops would not hold a whole number of windows.
+    """
+    size = input_size if crop_size is None else crop_size
+    fits = size >= input_size and (size - input_size) % stride == 0
+    sizes = ", ".join(str(input_size + stride * i) for i in range(6))
+    require("crop_size", size, fits, f"one of {sizes} and so on, in steps of {stride}")
+    return size
+
+
+def require(name: str, value: object, holds: bool, rule: str) -> None:
+    """Checks a setting.
+
+    Args:
+        name: Of the setting, as a field.
+        value: What it is.
+        holds: Whether the rule does.
+        rule: In words.
+
+    Raises:
+        OptionError: When it does not; the message names the option, the rule and the value.
+    """
     if not holds:
         raise OptionError(f"{name.replace('_', '-')} must be {rule}, got {value}")
 
