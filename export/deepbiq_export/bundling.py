@@ -16,6 +16,7 @@ from deepbiq.imaging import Limits, decode_bytes
 from deepbiq_export.golden import golden_pictures, golden_scores
 from deepbiq_export.graph import FEATURES, clean_graph, seal_graph
 from deepbiq_export.half_precision import convert_to_fp16, largest_values, overflowing_nodes
+from deepbiq_export.half_rounding import round_like_fp16
 from deepbiq_export.half_weights import halve_weights
 from deepbiq_export.manifest import GRAPH_FILES, compose_manifest, graph_properties
 from deepbiq_export.parity import FP16, FP32, Tolerance, check_parity
@@ -92,7 +93,7 @@ def _checked_graphs(
     largest = largest_values(features, [_as_input(data, model) for data in pictures.values()])
     kept = overflowing_nodes(features, largest)
     fp16 = finish(convert_to_fp16(features, kept))
-    found = check_parity(fp16, model.reference, regressor, geometry, FP16)
+    found = check_parity(round_like_fp16(fp16), model.reference, regressor, geometry, FP16)
     _LOG.info(
         "fp16: features within %.2g, scores within %.2g; largest value %.0f; kept in FP32 for their range: %s",
         found.features, found.score, max(largest.values()), ", ".join(kept) or "none",

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+from onnx import TensorProto
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from deepbiq_export.graph import INPUT
+from deepbiq_export.tensor_types import tensor_types
 
 FP16_MAX = float(np.finfo(np.float16).max)
 HEADROOM = 4.0
@@ -83,4 +85,24 @@ def convert_to_fp16(graph: bytes, kept_nodes: list[str]) -> bytes:
     # The converter appends the casts that it needs at the end.
     ordered = OnnxModel(converted)
     ordered.topological_sort()
+    _drop_round_trips(ordered.model)
     return bytes(ordered.model.SerializeToString(deterministic=True))
+
+
+def _drop_round_trips(model: onnx.ModelProto) -> None:
+    """Joins neighbours that both compute in FP32: the converter sends what is between them through FP16."""
+    types = tensor_types(model)
+    sources = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Cast"}
+    # From FP32 to FP16 and back again; pixels that become FP16 lose nothing, as they are bytes.
+    joined = {
+        back: sources[half]
+        for back, half in sources.items()
+        if types[half] == TensorProto.FLOAT16
+        and types[back] == types.get(sources.get(half, "")) == TensorProto.FLOAT
+    }
+    for node in model.graph.node:
+        node.input[:] = [joined.get(name, name) for name in node.input]
+    used = {name for node in model.graph.node for name in node.input} | {item.name for item in model.graph.output}
+    alive = [node for node in model.graph.node if node.output[0] in used]
+    del model.graph.node[:]
+    model.graph.node.extend(alive)

@@ -11,9 +11,9 @@ TOLERANCE = {"fp32": 0.1, "fp16": 0.5, "int8": 1.0}
 """Largest difference in score points, by precision, from the scores of the same graph in ONNX Runtime.
 
 FP32 kernels differ between CPUs by rounding only, some 1e-4 points; 0.1 leaves room for the rounding of a decoded
-pixel and is far below what anybody sees. ONNX Runtime computes FP16 graphs in FP32 on CPUs, a GPU rounds after
-every layer. In INT8 a value next to a rounding border moves by a whole step with another order of additions; 1.0
-is what a calibration may cost on average."""
+pixel and is far below what anybody sees. ONNX Runtime computes FP16 graphs in FP32 on CPUs, where the scores are
+recorded; a GPU rounds after every layer. In INT8 a value next to a rounding border moves by a whole step with
+another order of additions; 1.0 is what a calibration may cost on average."""
 
 
 @dataclass(frozen=True)
