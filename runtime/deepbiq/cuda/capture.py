@@ -34,4 +34,5 @@ def capture(cuda: Cuda, stream: int, enqueue: Callable[[], None]) -> int:
     try:
         return cuda.instantiate(graph)
     finally:
-        cuda.destroy_graph(graph)
+        with suppress(EngineError):  # the executable graph does not need it, and must not get lost
+            cuda.destroy_graph(graph)

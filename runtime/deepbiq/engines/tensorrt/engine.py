@@ -96,10 +96,10 @@ class TensorRTEngine:
 
     def close(self) -> None:
         """Frees everything; calls that are at work finish first and free what they use."""
-        with self._lock:
-            lanes, self._idle = self._idle, []
-            self._network = None
         with self._cuda.active(), ExitStack() as all_of_them:
+            with self._lock:
+                lanes, self._idle = self._idle, []
+                self._network = None
             for lane in lanes:
                 all_of_them.callback(lane.close)
 

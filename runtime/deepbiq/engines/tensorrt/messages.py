@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
 from typing import Any
 
 KEPT = 20
@@ -28,6 +29,15 @@ class Messages:
         kept = list(self._kept)
         self._kept.clear()
         return "; ".join(kept) or "TensorRT gave no reason"
+
+
+@cache
+def messages_of(library: Any) -> Messages:
+    """Returns the messages of a library: one for the whole process.
+
+    TensorRT keeps the first logger that it is given for as long as anything made with it lives, and ignores others.
+    """
+    return Messages(library)
 
 
 def _logger_class(library: Any) -> Any:

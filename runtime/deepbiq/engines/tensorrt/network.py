@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from deepbiq.engines.tensorrt.messages import Messages
+from deepbiq.engines.tensorrt.messages import messages_of
 from deepbiq.engines.tensorrt.request import Shape
 from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
@@ -40,7 +40,7 @@ class Network:
         import tensorrt as trt
 
         self.graph = graph
-        self.messages = Messages(trt)
+        self.messages = messages_of(trt)
         self._lock = Lock()
         try:
             self._runtime = trt.Runtime(self.messages.logger)
