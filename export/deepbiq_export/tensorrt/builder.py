@@ -73,7 +73,7 @@ def build(
     """
     facts = read_onnx(request.graph.model)
     tools = open_toolchain(target)
-    builder = tools.trt.Builder(tools.messages.logger)
+    builder = tools.create_builder()
     network = parse_network(tools, builder, request.graph)
     if target == "tensorrt":
         keep_only(network, request.graph.output_name)

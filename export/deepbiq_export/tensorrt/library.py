@@ -36,6 +36,8 @@ class TensorRT(Protocol):
     NetworkDefinitionCreationFlag: type[tensorrt.NetworkDefinitionCreationFlag]
     OnnxParser: type[tensorrt.OnnxParser]
 
+    def __hash__(self) -> int: ...
+
 
 def import_library(target: str) -> TensorRT:
     """Imports the library of a build target.

@@ -108,7 +108,7 @@ def _in_words(error: tensorrt.ParserError) -> str:
 
 
 def _check_input(tools: Toolchain, network: tensorrt.INetworkDefinition, graph: Graph) -> None:
-    # Shapes for an input that does not exist are taken in silence; the build then complains about the one that does.
+    # TensorRT takes shapes for an input that does not exist, and then complains about the one that does.
     tensors = _inputs(network)
     fits = len(tensors) == 1 and (
         tensors[0].name == graph.input_name

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deepbiq.engines.tensorrt.messages import Messages
+from deepbiq.engines.tensorrt.messages import Messages, messages_of
 from deepbiq.errors import EngineError
 from deepbiq_export.tensorrt.library import Target, TensorRT, import_library
+
+if TYPE_CHECKING:
+    import tensorrt
 
 _NAMES = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 _NO_DRIVER = re.compile(r"(; )?\s*\[[^\[\]]*\] Error Code \d+: Cuda Runtime \([^()]*\(cudaError 35:[^()]*\)\)")
@@ -33,6 +37,17 @@ class Toolchain:
         """Name and version, for people."""
         return f"{_NAMES[self.target]} {self.trt.__version__}"
 
+    def create_builder(self) -> tensorrt.Builder:
+        """Creates a builder.
+
+        Raises:
+            EngineError: When the library cannot start.
+        """
+        try:
+            return self.trt.Builder(self.messages.logger)
+        except TypeError as error:  # how pybind11 reports that there is none
+            raise self.failure("cannot start") from error
+
     def failure(self, what: str, reason: str = "") -> EngineError:
         """Makes the error of a step that failed.
 
@@ -52,4 +67,4 @@ def open_toolchain(target: Target) -> Toolchain:
         EngineError: When the library is not installed or cannot be loaded, or has no device to build on.
     """
     trt = import_library(target)
-    return Toolchain(target, trt, Messages(trt))
+    return Toolchain(target, trt, messages_of(trt))
