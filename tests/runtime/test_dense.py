@@ -76,6 +76,41 @@ def test_tiles_of_windows_that_stay_inside(monkeypatch, windows):
     np.testing.assert_array_equal(dense_features(corners, picture, 227, 32, 0), expected)
 
 
+@pytest.mark.parametrize(
+    ("size", "outer", "longest"), [(224, 3, 1280), (224, 3, 1000), (224, 3, 512), (227, 0, 1251), (227, 0, 515)]
+)
+@pytest.mark.parametrize("windows", [(12, 60), (60, 5), (70, 70)])
+def test_no_pass_is_longer_than_the_engine_takes(size, outer, longest, windows):
+    height, width = (size + 32 * (count - 1) for count in windows)
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    sides = []
+
+    def network(images):
+        sides.extend(images.shape[1:3])
+        if outer:
+            return window_means(images)
+        starts = images[:, ::32, ::32][
+            :, : (images.shape[1] - size) // 32 + 1, : (images.shape[2] - size) // 32 + 1
+        ]
+        return np.moveaxis(starts.astype(np.float32), -1, 1)
+
+    expected = network(picture[None])[0]
+    sides.clear()
+    found = dense_features(network, picture, size, 32, outer, longest_side=longest)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert len(sides) > 2
+    assert min(sides) >= size
+    assert max(sides) <= longest
+
+
+def test_a_picture_as_long_as_the_engine_takes_is_one_pass():
+    passes = []
+    picture = np.zeros((224, 1280, 3), np.uint8)
+    network = lambda images: passes.append(images.shape) or window_means(images)  # noqa: E731
+    dense_features(network, picture, 224, 32, 3, longest_side=1280)
+    assert passes == [(1, 224, 1280, 3)]
+
+
 def test_cells_see_their_surroundings_across_a_tile_border(monkeypatch):
     """A network that looks four cells beyond its windows gives the same in tiles as in one pass."""
     picture = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), dtype=np.uint8)
