@@ -77,9 +77,9 @@ def test_tiles_of_windows_that_stay_inside(monkeypatch, windows):
 
 
 @pytest.mark.parametrize(
-    ("size", "outer", "longest"), [(224, 3, 1280), (224, 3, 1000), (224, 3, 512), (227, 0, 1251), (227, 0, 515)]
+    ("size", "outer", "longest"), [(224, 3, 1280), (224, 3, 800), (227, 0, 1251), (227, 0, 515)]
 )
-@pytest.mark.parametrize("windows", [(12, 60), (60, 5), (70, 70)])
+@pytest.mark.parametrize("windows", [(12, 60), (60, 5), (45, 45)])
 def test_no_pass_is_longer_than_the_engine_takes(size, outer, longest, windows):
     height, width = (size + 32 * (count - 1) for count in windows)
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

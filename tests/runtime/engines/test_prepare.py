@@ -164,9 +164,16 @@ def test_a_core_of_a_deep_learning_accelerator_takes_one_shape(bundle, builder, 
     assert request.shapes.maximum == (25, 96, 96)
 
 
-def test_a_core_that_is_no_number(bundle, builder, monkeypatch):
-    monkeypatch.setenv("DEEPBIQ_DLA_CORE", "first")
-    with pytest.raises(OptionError, match=r"DEEPBIQ_DLA_CORE .*'first'"):
+def test_the_environment_limits_scratch_memory_of_builds(bundle, builder, monkeypatch):
+    monkeypatch.setenv("DEEPBIQ_WORKSPACE_MIB", "256")
+    deepbiq.load(bundle.path, engine="tensorrt").close()
+    assert [request.workspace_bytes for request in builder.requests] == [256 << 20]
+
+
+@pytest.mark.parametrize("variable", ["DEEPBIQ_DLA_CORE", "DEEPBIQ_WORKSPACE_MIB"])
+def test_a_variable_that_is_no_number(bundle, builder, monkeypatch, variable):
+    monkeypatch.setenv(variable, "first")
+    with pytest.raises(OptionError, match=rf"{variable} .*'first'"):
         deepbiq.load(bundle.path, engine="tensorrt")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 from deepbiq.bundle import Bundle
 from deepbiq.cuda import Cuda, Device, find_device, open_cuda
@@ -30,6 +29,9 @@ DLA_VARIABLE = "DEEPBIQ_DLA_CORE"
 """Environment variable: number of the deep learning accelerator's core that engines are built for and run on;
 without it they are for the GPU. Such an engine takes batches of 25 crops, or dense pictures of about 512x512, and
 no other shape."""
+WORKSPACE_VARIABLE = "DEEPBIQ_WORKSPACE_MIB"
+"""Environment variable: most scratch memory of a kernel, in MiB, for a device with little memory; without it TensorRT
+decides. It is part of what an engine depends on, so it must be the same when the engine is built and used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +85,20 @@ def requested(bundle: Bundle, precision: str, family: Family) -> BuildRequest:
 
     Raises:
         EngineError: When the precision's graph is not made for TensorRT.
-        OptionError: When there is no such precision, or the environment asks for a core that is no number.
+        OptionError: When there is no such precision, or a variable of the environment is no number.
         BundleError: When the bundle has no graph of it.
     """
     if precision == CPU_INT8:
         raise EngineError(f"{CPU_INT8} is made for CPUs: TensorRT takes int8, the flavour int8-tensorrt")
     if precision == "auto":
         precision = "fp16" if "fp16" in bundle.manifest["graphs"] else "fp32"
-    return request_for(graph_of(bundle, precision, "tensorrt"), family, dla_core=_dla_core())
+    workspace_mib = _number_of(WORKSPACE_VARIABLE)
+    return request_for(
+        graph_of(bundle, precision, "tensorrt"),
+        family,
+        workspace_bytes=None if workspace_mib is None else workspace_mib << 20,
+        dla_core=_number_of(DLA_VARIABLE),
+    )
 
 
 def start_engine(bundle: Bundle, precision: str, plan: Plan, *, again: bool = True) -> TensorRTEngine:
@@ -196,10 +204,10 @@ class Preparation:
             engine.close()
 
 
-def _dla_core() -> int | None:
-    value: Any = os.environ.get(DLA_VARIABLE)
+def _number_of(variable: str) -> int | None:
+    value = os.environ.get(variable)
     if not value:
         return None
     if not value.isascii() or not value.isdigit():
-        raise OptionError(f"{DLA_VARIABLE} is the number of a core, for example 0, got {value!r}")
+        raise OptionError(f"the environment variable {variable} takes a whole number, got {value!r}")
     return int(value)
