@@ -30,8 +30,8 @@ DLA_VARIABLE = "DEEPBIQ_DLA_CORE"
 without it they are for the GPU. Such an engine takes batches of 25 crops, or dense pictures of about 512x512, and
 no other shape."""
 WORKSPACE_VARIABLE = "DEEPBIQ_WORKSPACE_MIB"
-"""Environment variable: most scratch memory of a kernel, in MiB, for a device with little memory; without it TensorRT
-decides. It is part of what an engine depends on, so it must be the same when the engine is built and used."""
+"""Environment variable: most scratch memory of a kernel, in MiB, for a device with little memory; without it
+TensorRT decides. An engine depends on it, so it must be the same when the engine is built and when it is used."""
 
 
 @dataclass(frozen=True, eq=False)
