@@ -1,15 +1,19 @@
 """Parity: what each engine and precision of a bundle makes of the pixels that a reference sees.
 
 A picture is decoded and sampled once per plan. Features are compared picture by picture and then forgotten, so
-memory does not grow with the number of pictures: only scores and cosines are kept.
+memory does not grow with the number of pictures: only scores and cosines are kept. Several pictures are in work at
+once, each engine with one thread: threads of PyTorch and ONNX Runtime would wait for each other by spinning.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +25,13 @@ from deepbiq.errors import EngineError, ImageError, OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq.graphs import CPU_INT8, TENSORRT_INT8
 from deepbiq.labels import clip_score
-from deepbiq.lookahead import map_ahead
 from deepbiq.sampling import Sample
 from deepbiq.scorer import Scorer, load
 
 EVERYWHERE = "onnxruntime"
 """The engine that every machine has: what it refuses is a fault of the bundle and no lack of the machine."""
-LOOKAHEAD = 4
+MOST_WORKERS = 4
+"""Pictures in work at once: each holds its activations in every engine."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ class Series:
     cosines: list[float] = field(default_factory=list)
     worst_cosines: list[float] = field(default_factory=list)
 
+    def add(self, score: float, cosines: npt.NDArray[np.float64]) -> None:
+        """Adds a picture by its score and the cosines of its windows."""
+        self.scores.append(score)
+        self.cosines.append(float(cosines.mean()))
+        self.worst_cosines.append(float(cosines.min()))
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:
@@ -88,7 +98,7 @@ def observe(
     """Runs reference and variants over all pictures with the reference's plan.
 
     Args:
-        reference: What everything is compared with.
+        reference: What everything is compared with, with one thread.
         bundle: The bundle whose variants are run.
         variants: Which of them.
         paths: The pictures, at least one.
@@ -98,8 +108,9 @@ def observe(
         DataSetError: When a picture cannot be read: figures on the rest would not be what they are called.
         EngineError: When no variant can run, one fails on a picture, or ONNX Runtime refuses a graph.
     """
+    plan = str(reference.setting.plan)
     with ExitStack() as stack:
-        scorers, reasons = _open_variants(bundle, variants, str(reference.setting.plan), stack)
+        scorers, reasons = _open_variants(bundle, variants, plan, stack)
         if not scorers:
             listed = "; ".join(f"{variant.engine} {variant.precision}: {why}" for variant, why in reasons.items())
             raise EngineError(f"nothing can be compared on this machine: {listed}")
@@ -108,20 +119,19 @@ def observe(
         reference_scores: list[float] = []
         series: dict[Variant, Series] = {variant: Series() for variant in scorers}
         faults: list[str] = []
-        for _, sampled in map_ahead(lambda path: _sample_or_fault(reference, path), paths, LOOKAHEAD):
+        failed = Event()
+        pool = stack.enter_context(ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS)))
+        for seen in pool.map(lambda path: _look(reference, scorers, path, failed), paths):
             advance()
-            if isinstance(sampled, str):
-                faults.append(sampled)
-            # Once a picture is missing there are no figures: the others are only read, to name all that is wrong.
-            if faults or isinstance(sampled, str):
-                continue
-            expected = reference.features(sampled)
-            reference_scores.append(_score(reference, sampled, expected))
-            for variant, scorer in scorers.items():
-                _add(series[variant], scorer, sampled, expected)
+            if isinstance(seen, str):
+                faults.append(seen)
+            elif seen is not None:
+                reference_scores.append(seen.reference_score)
+                for variant, (score, cosines) in seen.variants.items():
+                    series[variant].add(score, cosines)
     if faults:
         raise DataSetError(f"{len(faults)} pictures cannot be scored: {list_faults(faults)}")
-    return Observed(str(reference.setting.plan), reference_scores, series, reasons)
+    return Observed(plan, reference_scores, series, reasons)
 
 
 def window_cosines(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -156,7 +166,7 @@ def _open_variants(
             reasons[variant] = f"the bundle has no {variant.precision} graph"
             continue
         try:
-            scorer = load(bundle, engine=variant.engine, precision=variant.precision, plan=plan)
+            scorer = load(bundle, engine=variant.engine, precision=variant.precision, plan=plan, threads=1)
         except (EngineError, MissingExtraError) as error:
             if variant.engine == EVERYWHERE:
                 raise
@@ -189,20 +199,33 @@ def _view(scorer: Scorer) -> dict[str, object]:
     }
 
 
-def _sample_or_fault(reference: Scorer, path: Path) -> Sample | str:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was said of one picture: the reference's score; each variant's score and window cosines."""
+
+    reference_score: float
+    variants: Mapping[Variant, tuple[float, npt.NDArray[np.float64]]]
+
+
+def _look(reference: Scorer, scorers: Mapping[Variant, Scorer], path: Path, failed: Event) -> _Seen | str | None:
+    """Runs everything on one picture; returns its fault when it cannot be read.
+
+    Once one has failed there will be no figures: the others are only read, to name all that is wrong.
+    """
     try:
-        return reference.sample(path)
+        sampled = reference.sample(path)
     except ImageError as error:
+        failed.set()
         return str(error)
+    if failed.is_set():
+        return None
+    expected = reference.features(sampled)
+    variants = {}
+    for variant, scorer in scorers.items():
+        features = scorer.features(sampled)
+        variants[variant] = _score(scorer, sampled, features), window_cosines(features, expected)
+    return _Seen(_score(reference, sampled, expected), variants)
 
 
 def _score(scorer: Scorer, sampled: Sample, features: npt.NDArray[np.float32]) -> float:
     return clip_score(scorer.judge(sampled, features).raw_score)
-
-
-def _add(series: Series, scorer: Scorer, sampled: Sample, expected: npt.NDArray[np.float32]) -> None:
-    features = scorer.features(sampled)
-    cosines = window_cosines(features, expected)
-    series.scores.append(_score(scorer, sampled, features))
-    series.cosines.append(float(cosines.mean()))
-    series.worst_cosines.append(float(cosines.min()))

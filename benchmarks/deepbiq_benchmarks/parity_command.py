@@ -81,7 +81,7 @@ def parity(
     from deepbiq.bundle import default_bundle_path
     from deepbiq_benchmarks.parity_material import find_material
     from deepbiq_benchmarks.parity_result import Comparison, compare
-    from deepbiq_benchmarks.parity_text import print_rows
+    from deepbiq_benchmarks.parity_text import heading_of, print_rows
     from deepbiq_benchmarks.results import check_writable, save_result
 
     check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
@@ -104,7 +104,7 @@ def parity(
         from deepbiq_benchmarks.parity_plot import draw_parity
         from deepbiq_benchmarks.scatter import save_figure
 
-        save_figure(draw_parity(outcome.observations, budget), plot)
+        save_figure(draw_parity(outcome.observations, budget, heading_of(result)), plot)
     if results is not None:
         written = save_result(results, ("parity", *material.words, *plans), result)
         typer.echo(f"deepbiq: wrote {written}", err=True)

@@ -106,7 +106,9 @@ def compare(comparison: Comparison, advance: Callable[[], None]) -> Outcome:
 def _open_reference(comparison: Comparison, plan: str) -> Scorer:
     """Opens the reference; no other engine is ever taken in place of the one asked for."""
     try:
-        return load(comparison.reference, engine=comparison.reference_engine, precision="fp32", plan=plan)
+        return load(
+            comparison.reference, engine=comparison.reference_engine, precision="fp32", plan=plan, threads=1
+        )
     except (EngineError, MissingExtraError) as error:
         raise EngineError(
             f"the reference cannot run: {error} (--reference-engine onnxruntime compares with ONNX Runtime's FP32)"

@@ -47,12 +47,7 @@ def print_rows(result: dict[str, Any], rows: Sequence[ParityRow]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
-    reference = result["reference"]
-    where = " ".join(filter(None, (result["dataset"], result["split"]))) or "pictures"
-    console.print(
-        f"{result['model']} against {reference['engine']} {reference['precision']} of {reference['model']}, "
-        f"{where}, n = {result['n']}"
-    )
+    console.print(heading_of(result), markup=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading, justify in COLUMNS:
         table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=heading != "budget")
@@ -60,7 +55,7 @@ def print_rows(result: dict[str, Any], rows: Sequence[ParityRow]) -> None:
         if row.figures is not None:
             table.add_row(row.plan, row.variant.engine, row.variant.precision, *_cells(row, row.figures))
     console.print(table)
-    for plan, agreement in reference["agreement"].items():
+    for plan, agreement in result["reference"]["agreement"].items():
         if agreement["plcc"] is not None:
             console.print(
                 f"reference, {plan}: PLCC {agreement['plcc']:.4f}, SROCC {agreement['srocc']:.4f}", markup=False
@@ -68,6 +63,15 @@ def print_rows(result: dict[str, Any], rows: Sequence[ParityRow]) -> None:
     not_run = {f"{row.variant.engine} {row.variant.precision}": row.reason for row in rows if row.reason}
     for name, reason in not_run.items():
         console.print(f"not run: {name}: {reason}", markup=False, soft_wrap=True)
+
+
+def heading_of(result: dict[str, Any]) -> str:
+    """Says in one line what was compared with what, on which pictures."""
+    reference = result["reference"]
+    pictures = " ".join(filter(None, (result["dataset"], result["split"]))) or "pictures"
+    against = f"{reference['engine']} {reference['precision']}"
+    other = "" if reference["model"] == result["model"] else f" of {reference['model']}"
+    return f"{result['model']} against {against}{other}, {pictures}, n = {result['n']}"
 
 
 def _cells(row: ParityRow, figures: Figures) -> tuple[str, ...]:
