@@ -131,6 +131,35 @@ def summary_table(results: list[Result]) -> str:
     )
 
 
+def parity_table(results: list[Result]) -> str:
+    """What every engine and precision costs against PyTorch FP32, as Markdown; those not measured in words."""
+    ours = [r for r in results if r.get("benchmark") == "parity" and r["dataset"] == "biq2021"]
+    if not ours:
+        return "*Not measured yet.*"
+    lines = [
+        "| plan | engine | precision | cosine (worst) | shift: mean | 99 % | largest | PLCC drop | SROCC drop | "
+        "labels that differ | graph | within budget |",
+        f"|{' --- |' * 12}",
+    ]
+    rows = sorted((row for r in ours for row in r["rows"]), key=lambda row: _PLAN_ORDER.index(row["plan"]))
+    lines += [_parity_line(row) for row in rows if row["reason"] is None]
+    missing = {f"{row['engine']} `{row['precision']}`": row["reason"] for row in rows if row["reason"]}
+    result, budget, reference = ours[0], ours[0]["budget"], ours[0]["reference"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *(f"- Not run: {name}: {reason}." for name, reason in missing.items()),
+            *([""] if missing else []),
+            f"*Budget: PLCC and SROCC drop {budget['max_drop']:g}, mean shift {budget['max_shift']:g}, labels "
+            f"{budget['max_flips']:g} %; FP32: largest shift {budget['max_fp32_shift']:g}. {result['dataset']} "
+            f"{result['split']}, n = {result['n']:,}, reference {reference['engine']} {reference['version']} of "
+            f"{reference['model']}, model {result['model']}, {result['machine']['processor']}, "
+            f"{result['date'][:10]}.*",
+        ]
+    )
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "accuracy table": accuracy_table,
     "subset table": subset_table,
@@ -139,6 +168,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "unseen table": unseen_table,
     "fine-tuning table": fine_tuning_table,
     "summary table": summary_table,
+    "parity table": parity_table,
 }
 
 
@@ -164,6 +194,24 @@ def read_results(folder: Path) -> list[Result]:
         with path.open(newline="", encoding="utf-8") as file:
             logs.append({"log": path.stem, "rows": list(csv.DictReader(file))})
     return [json.loads(path.read_text(encoding="utf-8")) for path in files] + logs
+
+
+def _parity_line(row: Result) -> str:
+    cells = (
+        f"`{row['plan']}`",
+        row["engine"],
+        f"`{row['precision']}`",
+        f"{row['cosine_mean']:.5f} ({row['cosine_worst']:.3f})",
+        f"{row['shift_mean']:.3f}",
+        f"{row['shift_p99']:.3f}",
+        f"{row['shift_max']:.3f}",
+        f"{row['plcc_drop']:+.4f}",
+        f"{row['srocc_drop']:+.4f}",
+        f"{row['flips_percent']:.1f} %",
+        f"{row['graph_bytes'] / 1e6:.1f} MB",
+        "no" if row["beyond"] else "yes",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _experiment(results: list[Result], name: str) -> Result:
