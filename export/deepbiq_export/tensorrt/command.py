@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -130,8 +131,22 @@ def _build_for_this_device(bundle: Bundle, request: BuildRequest, *, fresh: bool
         return made[-1].plan
 
     cached = Preparation(find_machine(), bundle, request).obtain(build_plan, fresh=fresh)
-    remarks = (str(cached.proof),)
+    remarks = (str(cached.proof), *_where_scoring_looks(request))
     return Outcome("tensorrt", request, cached.path, len(cached.plan), made[-1] if made else None, remarks)
+
+
+def _where_scoring_looks(request: BuildRequest) -> list[str]:
+    """Says what scoring must be told to use an engine that is not the one it would ask for."""
+    from deepbiq.engines.tensorrt.prepare import DLA_VARIABLE, WORKSPACE_VARIABLE
+
+    workspace_mib = None if request.workspace_bytes is None else request.workspace_bytes >> 20
+    wanted = {DLA_VARIABLE: request.dla_core, WORKSPACE_VARIABLE: workspace_mib}
+    missing = [
+        f"{name}={value}"
+        for name, value in wanted.items()
+        if value is not None and os.environ.get(name) != str(value)
+    ]
+    return [f"scoring uses it when its environment holds {' '.join(missing)}"] if missing else []
 
 
 def _build_with_rtx(bundle: Bundle, request: BuildRequest, out: Path | None, *, allow_large: bool) -> Outcome:

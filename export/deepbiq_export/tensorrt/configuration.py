@@ -101,10 +101,13 @@ def load_timings(tools: Toolchain, config: tensorrt.IBuilderConfig, path: Path) 
     Raises:
         EngineError: When TensorRT does not even take an empty cache.
     """
-    if path.exists():
-        if _set_timings(config, path.read_bytes()):
-            return
-        _LOG.warning("%s is of another TensorRT or device: kernels are timed afresh", path)
+    try:
+        known = path.read_bytes()
+    except OSError:
+        known = b""
+    if _set_timings(config, known):
+        return
+    _LOG.warning("%s is of another TensorRT or device: kernels are timed afresh", path)
     if not _set_timings(config, b""):
         raise tools.failure("refuses an empty timing cache")
 

@@ -6,20 +6,23 @@ import re
 
 from deepbiq.errors import OptionError
 
-_FACTORS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_FACTORS = {"M": 1 << 20, "G": 1 << 30}
 
 
 def parse_size(text: str) -> int:
     """Reads a size.
 
     Args:
-        text: A number of bytes, or one with K, M or G behind it for multiples of 1024, 1024^2 or 1024^3.
+        text: A whole number with M or G behind it, for 2^20 or 2^30 bytes.
+
+    Returns:
+        Bytes.
 
     Raises:
-        OptionError: When it is no such number, or zero.
+        OptionError: When it is no such size, or zero.
     """
-    found = re.fullmatch(r"([0-9]+)([KMG]?)", text.strip().upper())
+    found = re.fullmatch(r"([0-9]+)([MG])", text.strip().upper())
     size = int(found[1]) * _FACTORS[found[2]] if found else 0
     if not size:
-        raise OptionError(f"a size is a number of bytes, or one with K, M or G, for example 512M, got {text!r}")
+        raise OptionError(f"a size is a whole number with M or G behind it, for example 512M, got {text!r}")
     return size

@@ -41,7 +41,7 @@ def cast_first(model: bytes) -> bytes:
     cast.input[0], cast.output[0], first.input[0], first.output[0] = image, pixels, pixels, values
     one, other = nodes.index(first), nodes.index(cast)
     nodes[one], nodes[other] = nodes[other], nodes[one]
-    del loaded.graph.node[:]
+    del loaded.graph.node[:], loaded.graph.value_info[:]
     loaded.graph.node.extend(nodes)
     return loaded.SerializeToString()
 

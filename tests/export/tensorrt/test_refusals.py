@@ -15,6 +15,7 @@ from deepbiq.errors import EngineError, OptionError
 from deepbiq_export.tensorrt.builder import build
 from deepbiq_export.tensorrt.configuration import load_timings, save_timings
 from deepbiq_export.tensorrt.library import import_library
+from deepbiq_export.tensorrt.network import keep_only, parse_network
 from deepbiq_export.tensorrt.toolchain import open_toolchain
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
@@ -175,7 +176,7 @@ def test_scratch_memory_is_limited():
 
 @pytest.mark.usefixtures("rtx")
 @pytest.mark.filterwarnings("ignore:.*Timing cache operations:DeprecationWarning")
-def test_timings_that_are_not_there_or_damaged_are_no_obstacle(tmp_path):
+def test_timings_that_are_not_there_or_damaged_are_no_obstacle(tmp_path, caplog):
     """TensorRT-RTX keeps none, but takes the calls."""
     tools = open_toolchain(TARGET)
     builder = tools.create_builder()
@@ -187,6 +188,23 @@ def test_timings_that_are_not_there_or_damaged_are_no_obstacle(tmp_path):
         config = builder.create_builder_config()
         load_timings(tools, config, path)
         save_timings(config, path)
+    save_timings(config, path / "inside a file")
+    assert "the timings of this build are not kept" in caplog.text
+
+
+@pytest.mark.usefixtures("rtx")
+def test_outputs_that_the_runtime_does_not_need_are_left_out():
+    def add_output(model):
+        twin = model.graph.output.add()
+        twin.CopyFrom(model.graph.output[0])
+        twin.name = "float"
+        model.graph.output[1].type.tensor_type.shape.CopyFrom(model.graph.input[0].type.tensor_type.shape)
+
+    tools = open_toolchain(TARGET)
+    network = parse_network(tools, tools.create_builder(), changed(tiny_graph(), add_output))
+    assert {network.get_output(index).name for index in range(network.num_outputs)} == {"features", "float"}
+    keep_only(network, "features")
+    assert [network.get_output(index).name for index in range(network.num_outputs)] == ["features"]
 
 
 @pytest.mark.usefixtures("rtx")
