@@ -122,8 +122,8 @@ class _PixelGraph(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps (N, H, W, 3) uint8 BGR to the features of its windows, (N, D, rows, columns)."""
-        # Transposed while a value is still one byte.
-        feature_map = self.backbone.feature_map(image.permute(0, 3, 1, 2).float() - self.mean)
+        # TensorRT lets nothing but a cast touch bytes, or the transposition would come first.
+        feature_map = self.backbone.feature_map(image.float().permute(0, 3, 1, 2) - self.mean)
         return self.backbone.window_features(feature_map)
 
 

@@ -41,8 +41,8 @@ def build(
     plan: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"A sampling plan ({PLAN_HELP}) that an engine must serve; may be given more than once. There are "
-            "two kinds of engines, for dense and for crops. Default: all that the bundle's plans need.",
+            help=f"A sampling plan ({PLAN_HELP}) that an engine must serve, or crops, which is the same engine for "
+            "all plans but dense; may be given more than once. Default: all that the bundle's plans need.",
             show_default=False,
         ),
     ] = None,
@@ -95,11 +95,10 @@ def build(
 
 def _families(bundle: Bundle, plans: list[str]) -> list[Family]:
     """Names the kinds of engines that plans need; without plans those that the bundle offers."""
-    wanted = [parse_plan(text) for text in plans]
-    if not wanted:
-        offered = [family for family in PLAN_FAMILIES if family in bundle.manifest["plans"]]
-        wanted = [Plan(family, 1 if family in ("random", "grid") else None) for family in offered]
-    return sorted({family_of(plan) for plan in wanted})
+    if plans:
+        return sorted({"crops" if text == "crops" else family_of(parse_plan(text)) for text in plans})
+    offered = [family for family in PLAN_FAMILIES if family in bundle.manifest["plans"]]
+    return sorted({family_of(Plan(family, 1 if family in ("random", "grid") else None)) for family in offered})
 
 
 def _request(

@@ -21,29 +21,9 @@ def default_graph(precision: str) -> Graph:
     """A graph of the default bundle; INT8 is made here until the bundle holds it."""
     bundle = open_bundle(default_bundle_path())
     try:
-        graph = graph_of(bundle, precision, TARGET)
+        return graph_of(bundle, precision, TARGET)
     except BundleError:
         return quantised(default_graph("fp32"))
-    return dataclasses.replace(graph, model=cast_first(graph.model))
-
-
-def cast_first(model: bytes) -> bytes:
-    """Casts pixels before they are transposed: TensorRT lets nothing but a Cast touch a uint8 input."""
-    import onnx
-
-    loaded = onnx.load_model_from_string(model)
-    nodes = list(loaded.graph.node)
-    first = next(node for node in nodes if "image" in node.input)
-    if first.op_type == "Cast":
-        return model
-    cast = next(node for node in nodes if node.op_type == "Cast" and node.input[0] == first.output[0])
-    image, pixels, values = first.input[0], first.output[0], cast.output[0]
-    cast.input[0], cast.output[0], first.input[0], first.output[0] = image, pixels, pixels, values
-    one, other = nodes.index(first), nodes.index(cast)
-    nodes[one], nodes[other] = nodes[other], nodes[one]
-    del loaded.graph.node[:], loaded.graph.value_info[:]
-    loaded.graph.node.extend(nodes)
-    return loaded.SerializeToString()
 
 
 def quantised(graph: Graph, *, depthwise: bool = False) -> Graph:

@@ -120,19 +120,13 @@ def test_caffenet_builds_with_its_lrn_layers(tmp_path):
     from deepbiq_training.backbones import CaffeNet
     from deepbiq_training.checkpoint import write_checkpoint
     from tests.export.conftest import description
-    from tests.export.tensorrt.graphs import cast_first
 
     torch.manual_seed(0)
     network = CaffeNet(7, mean_bgr=(104.0, 117.0, 123.0))
     write_checkpoint(tmp_path, {**description(), "backbone": "caffenet"}, network, {})
     raw_graph = load_pytorch_checkpoint(tmp_path).raw_graph
     (tmp_path / "backbone.safetensors").unlink()  # 240 MB
-    graph = tiny_graph(
-        cast_first(raw_graph),
-        input_size=227,
-        outer_windows=0,
-        feature_size=4096,
-    )
+    graph = tiny_graph(raw_graph, input_size=227, outer_windows=0, feature_size=4096)
     found = build(request_for(graph, "crops"), target=TARGET)
     assert found.weight_bytes == pytest.approx(57e6 * 4, rel=0.01)
     assert found.weight_bytes < len(found.plan) < found.weight_bytes * 1.1

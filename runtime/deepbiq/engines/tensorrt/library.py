@@ -9,8 +9,8 @@ from deepbiq.errors import EngineError
 OLDEST = (10, 0)
 """Named tensors, strongly typed networks and user-managed memory are as they are from TensorRT 10 on."""
 ADVICE = (
-    "on a Jetson it comes with JetPack (make the virtual environment with --system-site-packages), "
-    "elsewhere: pip install tensorrt"
+    "on a Jetson it comes with JetPack (sudo apt install python3-libnvinfer, and a virtual environment made with "
+    "--system-site-packages), elsewhere: pip install tensorrt"
 )
 
 
