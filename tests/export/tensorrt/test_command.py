@@ -92,6 +92,7 @@ def test_the_text_says_what_was_built_and_what_it_is_not(run, tiny_bundle, tmp_p
     ("plans", "families"),
     [
         (("random:25",), ["crops"]),
+        (("crops",), ["crops"]),
         (("whole", "grid:9"), ["crops"]),
         (("dense", "whole"), ["crops", "dense"]),
     ],
