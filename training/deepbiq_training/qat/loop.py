@@ -29,7 +29,7 @@ from deepbiq_training.finetuning.average import update_average
 from deepbiq_training.finetuning.batches import Batch, BatchPlan, read_batches
 from deepbiq_training.finetuning.log import TrainingLog
 from deepbiq_training.finetuning.loop import SAVE_SECONDS, Task, TrainingError, digest_of
-from deepbiq_training.finetuning.optimisation import rate_factor
+from deepbiq_training.finetuning.optimisation import PEAK, rate_factor, set_rates
 from deepbiq_training.finetuning.recipe import fitting_crop_size
 from deepbiq_training.finetuning.state import Progress, Trained, read_state, to_safetensors, write_state
 from deepbiq_training.progress import track
@@ -45,6 +45,8 @@ STATE_FILE = "state.safetensors"
 BEST_FILE = "best.safetensors"
 ROUNDS_FILE = "rounds.json"
 LOG_FILE = "log.csv"
+BIAS_RATE = 10
+"""How much faster biases learn than weights: they are some ten times as large."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,8 +123,7 @@ class _Loop:
         self._before = WindowNetwork(fold_batch_norms(backbone)).requires_grad_(False).to(fabric.device)
         self._distance = Distance(regressor).to(fabric.device)
         network = WindowNetwork(quantise(backbone, flavour_named(recipe.flavour)))
-        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
+        optimizer = _make_optimizer(network, recipe)
         self._module, self._optimizer = fabric.setup(network, optimizer)
         self._network = network
         self._average = copy.deepcopy(network).requires_grad_(False)
@@ -175,9 +176,7 @@ class _Loop:
 
     def _step(self, step: int, batches: Iterator[Batch]) -> tuple[float, dict[str, float]]:
         """Takes one step of the optimiser; returns its rate and the parts of the loss."""
-        rate = self._recipe.learning_rate * rate_factor(step, self._recipe.steps, self._recipe.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        rate = set_rates(self._optimizer, rate_factor(step, self._recipe.steps, self._recipe.warmup))
         crops = torch.from_numpy(next(batches).crops).to(self._fabric.device)
         with torch.no_grad():
             wanted = self._before.features(crops)
@@ -246,6 +245,18 @@ class _Loop:
                 "to begin again"
             ) from error
         return without_quantisers(network.backbone, self._like)
+
+
+def _make_optimizer(network: WindowNetwork, recipe: QatRecipe) -> torch.optim.Adam:
+    """Makes Adam: nothing decays, as the weights are where they should be."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    rates = {True: BIAS_RATE * recipe.learning_rate, False: recipe.learning_rate}
+    return torch.optim.Adam(
+        [
+            {"params": [one for one in trained if (one.ndim == 1) is bias], "lr": rate, PEAK: rate}
+            for bias, rate in rates.items()
+        ]
+    )
 
 
 def _spread(task: Task, count: int) -> list[RatedPicture]:

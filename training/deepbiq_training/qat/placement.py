@@ -28,9 +28,10 @@ def quantise(backbone: Backbone, flavour: Flavour) -> Backbone:
         flavour: Where, and to what.
 
     Returns:
-        A copy in evaluation mode, whose quantisers of activations have no ranges yet.
+        A copy in evaluation mode, all of it to be trained, whose quantisers of activations have no ranges yet.
     """
-    network = fold_batch_norms(backbone)
+    # What a folded normalisation adds would not be learnt otherwise.
+    network = fold_batch_norms(backbone).requires_grad_(True)
     layers = weighted_layers(network)
     for name in layers:
         layer = network.get_submodule(name)
@@ -42,7 +43,11 @@ def quantise(backbone: Backbone, flavour: Flavour) -> Backbone:
 
 
 def weighted_layers(backbone: Backbone) -> list[str]:
-    """Names the convolutions and fully connected layers that features come from, in the order in which they run."""
+    """Names the convolutions and fully connected layers that features come from, in the order in which they run.
+
+    Args:
+        backbone: With its batch normalisations folded.
+    """
     names: list[str] = []
     handles = [
         module.register_forward_pre_hook(lambda *_, name=name: names.append(name))

@@ -31,14 +31,16 @@ def weight_quantiser(flavour: Flavour) -> nn.Module:
 def activation_quantiser(flavour: Flavour) -> nn.Module:
     """Makes a quantiser without a range: `observe_ranges` finds the one with the smallest squared error."""
     limits = (-127, 127) if flavour.signed_activations else (0, 255)
-    quantiser: nn.Module = FakeQuantize(
+    quantiser = FakeQuantize(
         observer=HistogramObserver,
         dtype=torch.qint8 if flavour.signed_activations else torch.quint8,
         qscheme=torch.per_tensor_symmetric if flavour.signed_activations else torch.per_tensor_affine,
         quant_min=limits[0],
         quant_max=limits[1],
     )
-    return quantiser
+    quantiser.disable_observer()
+    made: nn.Module = quantiser
+    return made
 
 
 class QuantisedLayer(nn.Module):

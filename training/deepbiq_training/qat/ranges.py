@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchao.quantization.pt2e import HistogramObserver
 from torchao.quantization.pt2e.fake_quantize import FakeQuantize
 
@@ -23,14 +23,20 @@ def observe_ranges(network: nn.Module, run: Callable[[], object]) -> None:
     """
     observing = _of_activations(network)
     for quantiser in observing:
-        # This is how an observer knows that it has seen nothing.
-        quantiser.activation_post_process.min_val.fill_(math.inf)
-        quantiser.activation_post_process.max_val.fill_(-math.inf)
-        quantiser.enable_observer()
+        observer = quantiser.activation_post_process
+        # This is how an observer knows that it has seen nothing. New tensors: those of a state that was read are
+        # parts of a larger one, which the observer cannot resize.
+        observer.min_val = torch.full_like(observer.min_val, math.inf)
+        observer.max_val = torch.full_like(observer.max_val, -math.inf)
+    # Enabled, a quantiser would search for its range at every pass.
+    handles = [quantiser.register_forward_pre_hook(_observe) for quantiser in observing]
     with in_floats(network):
         run()
-    for quantiser in observing:
-        quantiser.disable_observer()
+    for quantiser, handle in zip(observing, handles, strict=True):
+        handle.remove()
+        scale, zero_point = quantiser.calculate_qparams()
+        quantiser.scale.copy_(scale)
+        quantiser.zero_point.copy_(zero_point)
 
 
 def copy_ranges(source: nn.Module, target: nn.Module) -> None:
@@ -51,6 +57,10 @@ def in_floats(network: nn.Module) -> Iterator[None]:
     finally:
         for quantiser in quantisers:
             quantiser.enable_fake_quant()
+
+
+def _observe(quantiser: FakeQuantize, inputs: tuple[Tensor, ...]) -> None:
+    quantiser.activation_post_process(*inputs)
 
 
 def _quantisers(network: nn.Module) -> list[FakeQuantize]:

@@ -20,7 +20,7 @@ class QatRecipe:
         crop_size: Side of the square training crops in pixels: the network's input size plus whole strides; None
             takes the input size itself.
         batch_size: Crops per step and device.
-        learning_rate: Peak rate. The weights are where they should be, and must only move by a part of the grid.
+        learning_rate: Peak rate of weights. They are where they should be, and need only move within the grid.
         warmup: Share of all steps over which the rate rises, 0..1; then it falls along half a cosine.
         average_decay: Share of the old value that the moving average of the weights keeps at a step, 0..1.
         range_pictures: Training pictures that ranges of activations are observed on.
@@ -31,7 +31,7 @@ class QatRecipe:
     rounds: int = 4
     crop_size: int | None = None
     batch_size: int = 8
-    learning_rate: float = 2e-5
+    learning_rate: float = 1e-5
     warmup: float = 0.05
     average_decay: float = 0.99
     range_pictures: int = 32
