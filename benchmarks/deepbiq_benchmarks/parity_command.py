@@ -47,7 +47,10 @@ def parity(
         list[str] | None, typer.Option(help=f"{PLAN_HELP}; repeatable (default: {', '.join(PLANS)}).")
     ] = None,
     engine: Annotated[
-        list[str] | None, typer.Option(help="onnxruntime or tensorrt; repeatable (default: both).")
+        list[str] | None,
+        typer.Option(
+            help="onnxruntime, rounded-fp16 (FP16 as a GPU stores it) or tensorrt; repeatable (default: all)."
+        ),
     ] = None,
     precision: Annotated[
         list[str] | None,
@@ -135,7 +138,7 @@ def _variants(
     known = list(dict.fromkeys(variant.engine for variant in VARIANTS))
     for name in engines:
         if name not in known:
-            raise OptionError(f"unknown engine {name!r}: bench parity compares {' and '.join(known)}")
+            raise OptionError(f"unknown engine {name!r}: bench parity compares {', '.join(known)}")
     chosen = [
         variant
         for variant in VARIANTS
