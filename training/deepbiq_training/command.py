@@ -206,6 +206,8 @@ def _quantise(
 ) -> bool:
     """Makes a checkpoint ready for integers; returns whether this is the first device."""
     require_extra("train", "lightning_fabric", "torchao")
+    # torchao's import registers its types in a way that torch calls out of date.
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     from deepbiq_training.qat.recipe import QatRecipe
     from deepbiq_training.quantised import QuantiseSettings, train_quantised
 
