@@ -6,6 +6,7 @@ context is retained once for the process and pushed by every thread for as long 
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +31,11 @@ def _primary_context() -> Any:
     from pycuda import driver
 
     driver.init()
-    # Never detached: pycuda releases it only on the thread that took it, and leaves it current there.
-    return driver.Device(DEVICE).retain_primary_context()
+    context = driver.Device(DEVICE).retain_primary_context()
+    # Not before the process ends: pycuda releases it only on the thread that took it, and leaves it current there.
+    # Left to itself it would detach it at the end as if it were not the primary one, and complain that this fails.
+    atexit.register(context.detach)
+    return context
 
 
 class PyCuda:
