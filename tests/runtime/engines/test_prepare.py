@@ -139,6 +139,19 @@ def test_an_intact_plan_that_tensorrt_refuses_is_built_again(bundle, machine, bu
 def test_a_bundle_without_golden_scores_cannot_prove_an_engine(tiny_bundle, builder):
     with pytest.raises(EngineError, match="no golden scores of fp32"):
         deepbiq.load(tiny_bundle, engine="tensorrt")
+    assert builder.requests == []  # minutes that would have been for nothing
+
+
+def test_without_a_builder_cached_engines_still_run(bundle, machine, builder, monkeypatch, tmp_path):
+    def none():
+        raise EngineError("no TensorRT builder is installed")
+
+    deepbiq.load(bundle.path, engine="tensorrt", plan="dense").close()
+    monkeypatch.setattr(prepare, "find_builder", none)
+    deepbiq.load(bundle.path, engine="tensorrt", plan="dense").close()
+    with pytest.raises(EngineError, match="no TensorRT builder"):
+        deepbiq.load(bundle.path, engine="tensorrt", plan="grid:5")
+    assert len(list((tmp_path / "cache" / "engines").glob("*.json"))) == 1  # not remembered as a failed build
 
 
 @pytest.mark.parametrize(

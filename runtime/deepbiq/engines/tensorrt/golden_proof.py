@@ -16,7 +16,7 @@ from deepbiq.setting import settle
 
 
 def prove(bundle: Bundle, graph: Graph, family: Family, engine: Engine) -> Proof:
-    """Scores every golden picture with every plan of a family that a score is recorded for.
+    """Scores the golden pictures of `expected_scores`.
 
     Args:
         bundle: The opened bundle.
@@ -29,21 +29,42 @@ def prove(bundle: Bundle, graph: Graph, family: Family, engine: Engine) -> Proof
     """
     checks = [
         GoldenCheck(file, plan, expected, _score(bundle, plan, engine, bundle.read(file)))
-        for file, scores in golden_scores_of(bundle, graph.key).items()
-        for plan, expected in scores.items()
-        if family_of(parse_plan(plan)) == family
+        for file, plan, expected in expected_scores(bundle, graph, family)
     ]
-    if not checks:
-        raise EngineError(
-            f"{bundle.path}: no golden scores of {graph.key} with a plan of {family} to prove an engine with: "
-            "export the bundle again"
-        )
     return Proof(
         passed=all(check.passes(graph.kind) for check in checks),
         scores=len(checks),
         largest_difference=max(abs(check.score - check.expected) for check in checks),
         tolerance=TOLERANCE[graph.kind],
     )
+
+
+def expected_scores(bundle: Bundle, graph: Graph, family: Family) -> list[tuple[str, str, float]]:
+    """Lists what an engine must reproduce: every golden picture with every plan of the family that was recorded.
+
+    Args:
+        bundle: The opened bundle.
+        graph: The graph that the engine is built from.
+        family: The plans that the engine serves.
+
+    Returns:
+        The picture's path inside the bundle, the plan, and the score; at least one.
+
+    Raises:
+        EngineError: When there is none.
+    """
+    expected = [
+        (file, plan, score)
+        for file, scores in golden_scores_of(bundle, graph.key).items()
+        for plan, score in scores.items()
+        if family_of(parse_plan(plan)) == family
+    ]
+    if not expected:
+        raise EngineError(
+            f"{bundle.path}: no golden scores of {graph.key} with a plan of {family} to prove an engine with: "
+            "export the bundle again"
+        )
+    return expected
 
 
 def _score(bundle: Bundle, plan: str, engine: Engine, picture: bytes) -> float:

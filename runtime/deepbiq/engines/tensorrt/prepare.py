@@ -14,7 +14,7 @@ from deepbiq.engines.tensorrt.cache import CachedEngine, EngineCache
 from deepbiq.engines.tensorrt.cache_folder import engine_folder
 from deepbiq.engines.tensorrt.cache_key import Environment, environment_of, ingredients_of
 from deepbiq.engines.tensorrt.engine import TensorRTEngine
-from deepbiq.engines.tensorrt.golden_proof import prove
+from deepbiq.engines.tensorrt.golden_proof import expected_scores, prove
 from deepbiq.engines.tensorrt.library import tensorrt_version
 from deepbiq.engines.tensorrt.request import BuildRequest, Family, family_of, request_for
 from deepbiq.engines.tensorrt.sidecar import Proof
@@ -152,10 +152,14 @@ class Preparation:
         Raises:
             EngineError: When there is no engine that reproduces the golden scores.
         """
+        request = self._request
+        expected_scores(self._bundle, request.graph, request.family)
+        found = self.find()
+        if isinstance(found, CachedEngine) and not fresh:
+            return found
+        builder = find_builder() if build_plan is None else build_plan
 
         def build() -> bytes:
-            request = self._request
-            builder = find_builder() if build_plan is None else build_plan
             note(
                 f"building a TensorRT engine of {request.graph.key} for {request.family}: "
                 "this takes minutes, and only once"
