@@ -1,5 +1,6 @@
 """From a bundle to a running engine, with TensorRT and CUDA in memory, and a builder that writes such plans."""
 
+import inspect
 import json
 import logging
 
@@ -255,3 +256,8 @@ def test_a_note_is_one_line_on_stderr(capfd):
     finally:
         root.handlers = handlers
     assert capfd.readouterr() == ("", "deepbiq: one line\n")
+
+
+def test_the_builder_is_found_by_its_entry_point():
+    pytest.importorskip("deepbiq_export", reason="the builder lives in another room")
+    assert {"request", "target", "timing_cache"} <= inspect.signature(prepare.find_builder()).parameters.keys()
