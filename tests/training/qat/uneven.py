@@ -15,7 +15,7 @@ from deepbiq_training.qat.recipe import QatRecipe
 from tests.training.finetuning.tiny import TinyBackbone
 
 LARGE = 5.0
-RECIPE = QatRecipe(flavour="cpu", steps=60, rounds=3, batch_size=4, learning_rate=4e-4, range_pictures=4)
+RECIPE = QatRecipe(flavour="cpu", steps=60, rounds=3, batch_size=4, learning_rate=6e-4, range_pictures=4)
 REGRESSOR = LinearRegressor(np.random.default_rng(0).normal(size=8) * 100, 50.0)
 
 

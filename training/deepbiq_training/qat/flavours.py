@@ -13,24 +13,27 @@ from deepbiq.errors import OptionError
 
 @dataclass(frozen=True)
 class Flavour:
-    """Where quantisers are put, and what they round to. Weights are symmetric, with a scale per output channel.
+    """Where quantisers are put, and what they round to.
+
+    Weights are symmetric in -127..127 with a scale per output channel. Inputs of layers with weights and of blocks
+    that add their input are quantised in every flavour.
 
     Attributes:
         name: What users call it.
-        weight_limit: Largest absolute value of a weight, as an integer.
+        pairs_fit: Whether the scale of a channel is so wide that its two largest weights are 128 together.
         signed_activations: Whether activations are symmetric in -127..127; otherwise they are 0..255 with a zero
             point. Either way a tensor has one scale.
-        grouped: Whether convolutions in groups, depthwise ones among them, compute with integers too.
+        depthwise: Whether depthwise convolutions compute with integers too.
         last: Whether the layer that makes the features does.
-        additions: Whether both inputs of a residual addition are quantised.
+        sums: Whether what is added to a block's input is quantised.
     """
 
     name: str
-    weight_limit: int
+    pairs_fit: bool
     signed_activations: bool
-    grouped: bool
+    depthwise: bool
     last: bool
-    additions: bool
+    sums: bool
 
     def takes(self, layer: nn.Module, *, is_last: bool) -> bool:
         """Says whether a layer with weights computes with integers.
@@ -39,18 +42,18 @@ class Flavour:
             layer: A convolution or a fully connected layer.
             is_last: Whether its output makes the features.
         """
-        return (self.grouped or getattr(layer, "groups", 1) == 1) and (self.last or not is_last)
+        is_depthwise = isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
+        return (self.depthwise or not is_depthwise) and (self.last or not is_last)
 
 
 FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
     {
         # TensorRT takes zero points for nothing but DLA, and gains nothing from integers in depthwise convolutions.
         "tensorrt": Flavour(
-            "tensorrt", weight_limit=127, signed_activations=True, grouped=False, last=False, additions=False
+            "tensorrt", pairs_fit=False, signed_activations=True, depthwise=False, last=False, sums=False
         ),
-        # Weights of 7 bits: two products of unsigned by signed bytes then fit the 16 bits that CPUs without VNNI
-        # add them up in.
-        "cpu": Flavour("cpu", weight_limit=64, signed_activations=False, grouped=True, last=True, additions=True),
+        # CPUs without VNNI add two products of unsigned by signed bytes up in 16 bits, which they must fit.
+        "cpu": Flavour("cpu", pairs_fit=True, signed_activations=False, depthwise=True, last=True, sums=True),
     }
 )
 

@@ -37,8 +37,7 @@ def quantise(backbone: Backbone, flavour: Flavour) -> Backbone:
         layer = network.get_submodule(name)
         if flavour.takes(layer, is_last=name == layers[-1]):
             network.set_submodule(name, QuantisedLayer(layer, flavour))
-    if flavour.additions:
-        _quantise_additions(network, flavour)
+    _quantise_additions(network, flavour)
     return network
 
 
@@ -98,9 +97,10 @@ def _only_add(norm: nn.BatchNorm2d, bias: torch.Tensor) -> None:
 
 
 def _quantise_additions(network: Backbone, flavour: Flavour) -> None:
-    """Quantises both inputs of residual additions: the block's own, and what its last convolution gives."""
+    """Quantises the inputs of residual additions: the block's own, and what it adds where the flavour does."""
     blocks = [(name, part) for name, part in network.named_modules() if isinstance(part, InvertedResidual)]
     for name, block in blocks:
         if block.adds_input:
-            network.set_submodule(f"{name}.project", QuantisedOutput(block.project, flavour))
+            if flavour.sums:
+                network.set_submodule(f"{name}.project", QuantisedOutput(block.project, flavour))
             network.set_submodule(name, QuantisedInput(block, flavour))

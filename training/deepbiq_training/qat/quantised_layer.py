@@ -14,16 +14,33 @@ from torchao.quantization.pt2e.fake_quantize import FakeQuantize
 
 from deepbiq_training.qat.flavours import Flavour
 
+LARGEST_WEIGHT = 127
+
+
+class PairObserver(MovingAveragePerChannelMinMaxObserver):  # type: ignore[misc]  # torchao is not annotated
+    """Ranges of weights of which any two of a channel fit 16 bits, each times the largest activation, 255.
+
+    The two largest of a channel are together 127 steps (128 after rounding, and 128 * 255 = 32,640): that leaves
+    hardly ever as few as seven bits.
+    """
+
+    def forward(self, weights: Tensor) -> Tensor:
+        """Observes (outputs, ...) weights; returns them as they are."""
+        sizes = weights.detach().flatten(1).abs()
+        pairs = sizes.topk(min(2, sizes.shape[1]), dim=1).values.sum(dim=1, keepdim=True)
+        super().forward(torch.cat([-pairs, pairs], dim=1))
+        return weights
+
 
 def weight_quantiser(flavour: Flavour) -> nn.Module:
     """Makes a quantiser whose ranges are always those of the present weights."""
     quantiser: nn.Module = FakeQuantize(
-        observer=MovingAveragePerChannelMinMaxObserver,
+        observer=PairObserver if flavour.pairs_fit else MovingAveragePerChannelMinMaxObserver,
         averaging_constant=1.0,
         dtype=torch.qint8,
         qscheme=torch.per_channel_symmetric,
-        quant_min=-flavour.weight_limit,
-        quant_max=flavour.weight_limit,
+        quant_min=-LARGEST_WEIGHT,
+        quant_max=LARGEST_WEIGHT,
     )
     return quantiser
 
