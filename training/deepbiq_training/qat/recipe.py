@@ -31,7 +31,7 @@ class QatRecipe:
     rounds: int = 4
     crop_size: int | None = None
     batch_size: int = 8
-    learning_rate: float = 1e-5
+    learning_rate: float = 3e-5
     warmup: float = 0.05
     average_decay: float = 0.99
     range_pictures: int = 32
