@@ -44,7 +44,7 @@ def calibrate(
     flavour: Annotated[Literal["cpu", "tensorrt", "both"], typer.Option(help="Which graph to make.")] = "both",
     method: Annotated[
         Literal["auto", "minmax", "entropy", "percentile", "mse"],
-        typer.Option(help="How ranges are chosen; auto takes what moves scores least on calibration pictures."),
+        typer.Option(help="How ranges are chosen; auto takes what spreads scores least on calibration pictures."),
     ] = "auto",
     pictures: Annotated[int, typer.Option(help="Pictures to calibrate on.")] = 64,
     held_back_pictures: Annotated[int, typer.Option(help="Most pictures to check the budget on.")] = 600,

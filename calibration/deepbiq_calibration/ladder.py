@@ -1,8 +1,8 @@
 """The ladder: what is tried, in which order, until the budget holds.
 
-First what costs nothing when the network runs (ranges, equalisation, bias correction), then layers left in float,
-which cost speed and size: the fewer are needed, the better, so they come after everything that makes fewer of them
-necessary. Beyond that only the network itself can change, by quantisation-aware fine-tuning.
+First what costs nothing when the network runs (ranges, equalisation, rounding, bias correction), then layers left
+in float, which cost speed and size: the fewer are needed, the better, so they come after everything that makes
+fewer of them necessary. Beyond that only the network itself can change, by quantisation-aware fine-tuning.
 """
 
 from __future__ import annotations
@@ -101,6 +101,9 @@ class Ladder:
             recipe, graph, note = self._equalised(recipe)
             yield self._step("cross-layer equalisation", recipe, start, note, graph)
         start = perf_counter()
+        recipe = replace(recipe, rounded=True)
+        yield self._step("rounding for the output", recipe, start)
+        start = perf_counter()
         recipe = replace(recipe, corrected=True)
         yield self._step("bias correction", recipe, start)
         layers = list(order(chosen))
@@ -111,17 +114,17 @@ class Ladder:
             yield self._step(name, recipe, start, ", ".join(layers[:count]))
 
     def _best_method(self) -> tuple[Method, str]:
-        """Takes the ranges that move scores least on calibration pictures."""
-        shifts = {name: self.sketch.cost(self.workshop.make(Recipe(name))).shift for name in METHODS}
-        best = min(METHODS, key=shifts.__getitem__)
-        listed = ", ".join(f"{name} {shift:.2f}" for name, shift in shifts.items())
-        return best, f"mean shift on calibration pictures: {listed}"
+        """Takes the ranges that spread scores least on calibration pictures: a common shift can be corrected."""
+        spreads = {name: self.sketch.cost(self.workshop.make(Recipe(name))).spread for name in METHODS}
+        best = min(METHODS, key=spreads.__getitem__)
+        listed = ", ".join(f"{name} {spread:.2f}" for name, spread in spreads.items())
+        return best, f"spread of the shift on calibration pictures: {listed}"
 
     def _equalised(self, recipe: Recipe) -> tuple[Recipe, bytes, str]:
         """Equalises where that brings scores nearer on calibration pictures."""
         plain, equalised = self.workshop.make(recipe), self.workshop.make(replace(recipe, equalised=True))
-        before, after = self.sketch.cost(plain).shift, self.sketch.cost(equalised).shift
-        told = f"mean shift on calibration pictures {before:.2f} before, {after:.2f} after"
+        before, after = self.sketch.cost(plain).spread, self.sketch.cost(equalised).spread
+        told = f"spread of the shift on calibration pictures {before:.2f} before, {after:.2f} after"
         if after < before:
             return replace(recipe, equalised=True), equalised, told
         return recipe, plain, f"{told}: not kept"

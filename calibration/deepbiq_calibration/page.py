@@ -10,7 +10,6 @@ from typing import Any
 
 from deepbiq_calibration.budget import Budget, Cost
 from deepbiq_calibration.outcome import Outcome
-from deepbiq_calibration.plots import draw_layers, draw_scatter, draw_shifts, png_of
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -27,13 +26,22 @@ _BOUNDS = {
     "label flips": ("flips", "max_flips", "{:.2f} %"),
 }
 
+_TITLES = {
+    "layers": "What each layer alone costs (calibration pictures)",
+    "scatter": "Scores",
+    "shifts": "Shifts",
+}
 
-def render_page(told: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
+
+def render_page(
+    told: Mapping[str, Any], outcomes: Sequence[Outcome], plots: Mapping[str, Mapping[str, bytes]]
+) -> str:
     """Renders the report.
 
     Args:
         told: The report's JSON: its `bundle`, `pictures` and `circumstances` are shown.
         outcomes: One for each flavour.
+        plots: PNG files by flavour and name.
     """
     counts = told["pictures"]["counts"]
     parts = [
@@ -41,7 +49,7 @@ def render_page(told: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
         f"<p>{counts['calibration']} calibration pictures, {counts['held back']} held back, "
         f"seed {told['pictures']['seed']}. Figures are of the held-back pictures, against FP32, unless "
         "stated otherwise.</p>",
-        *(part for outcome in outcomes for part in _section(outcome)),
+        *(part for outcome in outcomes for part in _section(outcome, plots[outcome.flavour])),
         f"<p class=note>{escape(', '.join(f'{key} {value}' for key, value in told['circumstances'].items()))}</p>",
     ]
     body = "\n".join(parts)
@@ -51,7 +59,7 @@ def render_page(told: Mapping[str, Any], outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _section(outcome: Outcome) -> Iterable[str]:
+def _section(outcome: Outcome, plots: Mapping[str, bytes]) -> Iterable[str]:
     chosen = outcome.chosen
     verdict = (
         f"<p class=yes>Holds the budget: {escape(chosen.name)}, {len(chosen.graph):,} bytes.</p>"
@@ -63,12 +71,8 @@ def _section(outcome: Outcome) -> Iterable[str]:
     yield f"<h3>Ladder</h3>{_ladder_table(outcome)}"
     if outcome.shown.recipe.left_in_float:
         yield f"<p>Left in float: {escape(', '.join(outcome.shown.recipe.left_in_float))}</p>"
-    for title, figure in (
-        ("What each layer alone costs (calibration pictures)", draw_layers(outcome)),
-        ("Scores", draw_scatter(outcome)),
-        ("Shifts", draw_shifts(outcome)),
-    ):
-        image = base64.b64encode(png_of(figure)).decode()
+    for name, title in _TITLES.items():
+        image = base64.b64encode(plots[name]).decode()
         yield f'<figure><h3>{title}</h3><img alt="{title}" src="data:image/png;base64,{image}"></figure>'
 
 

@@ -11,7 +11,7 @@ from deepbiq.errors import OptionError
 from deepbiq.files import write_atomically
 from deepbiq_calibration.outcome import Outcome
 from deepbiq_calibration.page import render_page
-from deepbiq_calibration.plots import draw_layers, draw_scatter, draw_shifts, png_of
+from deepbiq_calibration.plots import draw_plots
 
 REPORT = "report.json"
 PAGE = "report.html"
@@ -43,15 +43,15 @@ def write_report(folder: Path, told: Mapping[str, Any], outcomes: Sequence[Outco
         OptionError: When a file cannot be written.
     """
     outlined = {**told, "pictures": {key: told["pictures"][key] for key in ("seed", "counts")}}
+    plots: dict[str, dict[str, bytes]] = {outcome.flavour: draw_plots(outcome) for outcome in outcomes}
     flavours = {outcome.flavour: _with_scores(outcome) for outcome in outcomes}
     files = {
         REPORT: _json({**outlined, "flavours": flavours}),
         PICTURES: _json(told["pictures"]),
-        PAGE: render_page(told, outcomes).encode(),
+        PAGE: render_page(told, outcomes, plots).encode(),
     }
-    for outcome in outcomes:
-        figures = {"layers": draw_layers, "scatter": draw_scatter, "shifts": draw_shifts}
-        files.update({f"{outcome.flavour}-{name}.png": png_of(draw(outcome)) for name, draw in figures.items()})
+    for flavour, drawn in plots.items():
+        files.update({f"{flavour}-{name}.png": data for name, data in drawn.items()})
     try:
         for name, data in files.items():
             write_atomically(folder / name, data)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnxruntime.quantization import TensorsData
 
@@ -23,8 +24,9 @@ from deepbiq_calibration.flavours import (
 )
 from deepbiq_calibration.half_precision import overflowing_nodes, to_half_precision
 from deepbiq_calibration.inference import Images
-from deepbiq_calibration.network import feeding
+from deepbiq_calibration.network import feeding, initialisers, layers_of
 from deepbiq_calibration.ranges import Method, collect_ranges
+from deepbiq_calibration.rounding import round_weights, second_moments, store_weights
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Recipe:
     Attributes:
         method: How ranges are chosen.
         equalised: Whether channels are equalised across layers first.
+        rounded: Whether weights are rounded for the layer's output rather than to the nearest.
         corrected: Whether biases are corrected.
         left_in_float: Names of the layers that stay in float.
     """
 
     method: Method
     equalised: bool = False
+    rounded: bool = False
     corrected: bool = False
     left_in_float: tuple[str, ...] = ()
 
@@ -69,7 +73,8 @@ class Workshop:
         self._inputs = inputs
         self._threads = threads
         self._ranges: dict[tuple[Method, bool], TensorsData] = {}
-        self._errors: dict[tuple[Method, bool], dict[str, Vector]] = {}
+        self._errors: dict[Recipe, dict[str, Vector]] = {}
+        self._weights: dict[bool, dict[str, npt.NDArray[np.int8]]] = {}
 
     @cached_property
     def layers(self) -> list[str]:
@@ -110,9 +115,11 @@ class Workshop:
         network = self._network(equalised=recipe.equalised)
         ranges = self._ranges_of(recipe.method, recipe.equalised)
         found = quantise(network, self.features, self.flavour, ranges, recipe.left_in_float)
+        if recipe.rounded:
+            found = store_weights(found, self._weights_of(equalised=recipe.equalised))
         if not recipe.corrected:
             return found
-        for layer, error in self._errors_of(recipe.method, recipe.equalised).items():
+        for layer, error in self._errors_of(recipe).items():
             if layer not in recipe.left_in_float:
                 add_to_bias(found, layer, error)
         return correct_features(network, found, self.features, self._inputs, self._threads)
@@ -134,13 +141,28 @@ class Workshop:
             self._ranges[key] = collect_ranges(network, tensors, self._inputs, method, symmetric=symmetric)
         return self._ranges[key]
 
-    def _errors_of(self, method: Method, equalised: bool) -> dict[str, Vector]:
-        key = method, equalised
-        if key not in self._errors:
+    def _weights_of(self, *, equalised: bool) -> dict[str, npt.NDArray[np.int8]]:
+        """Rounds the weights of every layer; they do not depend on which of them stay in float."""
+        if equalised not in self._weights:
             network = self._network(equalised=equalised)
-            whole = quantise(network, self.features, self.flavour, self._ranges_of(method, equalised))
-            self._errors[key] = layer_errors(network, whole, self.layers, self._inputs, self._threads)
-        return self._errors[key]
+            layers = [node for node in layers_of(network, self.features) if node.name in self.layers]
+            values = initialisers(network)
+            weights = {node.name: np.asarray(values[node.input[1]], np.float32) for node in layers}
+            moments = second_moments(network, layers, self._inputs, self._threads)
+            # Their steps are the same with any ranges of activations.
+            ranges = self._ranges_of("minmax", equalised)
+            whole = quantise(network, self.features, self.flavour, ranges)
+            self._weights[equalised] = round_weights(whole, weights, moments, pairs_fit=self.flavour == "cpu")
+        return self._weights[equalised]
+
+    def _errors_of(self, recipe: Recipe) -> dict[str, Vector]:
+        """Measures every layer's own error; it does not depend on which of them stay in float."""
+        every = replace(recipe, corrected=False, left_in_float=())
+        if every not in self._errors:
+            network = self._network(equalised=recipe.equalised)
+            whole = self._quantised(every)
+            self._errors[every] = layer_errors(network, whole, self.layers, self._inputs, self._threads)
+        return self._errors[every]
 
     def _overflowing(self, recipe: Recipe) -> list[str]:
         """Names the nodes whose values are too large for FP16; their names are the quantised network's, too."""
