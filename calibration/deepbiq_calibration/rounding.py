@@ -106,12 +106,12 @@ def round_weights(
         rows = np.asarray(weights[node.name], np.float64).reshape(len(steps), -1)
         nearest = np.asarray(values[source.input[0]], np.int64).reshape(rows.shape)
         limits = pair_limits(nearest) if pairs_fit else np.full_like(nearest, _LARGEST)
-        parts = np.split(np.arange(len(rows)), len(moments[node.name]))
-        stored = np.concatenate(
-            [
-                round_rows(rows[part], steps[part], moment, limits[part])
-                for part, moment in zip(parts, moments[node.name], strict=True)
-            ]
+        groups = len(moments[node.name])
+        stored = round_rows(
+            rows.reshape(groups, -1, rows.shape[1]),
+            steps.reshape(groups, -1),
+            moments[node.name],
+            limits.reshape(groups, -1, rows.shape[1]),
         )
         found[node.name] = stored.reshape(weights[node.name].shape).astype(np.int8)
     return found
@@ -149,27 +149,29 @@ def pair_limits(nearest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return limits
 
 
-def round_rows(rows: Matrix, steps: Matrix, moment: Matrix, limits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Rounds rows of weights with feedback.
+def round_rows(
+    rows: Matrix, steps: Matrix, moments: Matrix, limits: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Rounds rows of weights with feedback, the rows of each group for the inputs that the group sees.
 
     Args:
-        rows: (O, K) weights.
-        steps: (O,) the step of each row.
-        moment: (K, K) second moments of the inputs.
-        limits: (O, K) largest sizes after rounding.
+        rows: (G, O, K) weights.
+        steps: (G, O) the step of each row.
+        moments: (G, K, K) second moments of the inputs.
+        limits: (G, O, K) largest sizes after rounding.
 
     Returns:
-        (O, K) integers.
+        (G, O, K) integers.
     """
-    count = rows.shape[1]
-    level = max(float(np.trace(moment)) / count, np.finfo(np.float32).tiny)
-    damped = moment / level + _DAMPING * np.eye(count)
-    factor = np.linalg.cholesky(np.linalg.inv(damped)).T
-    left = rows / steps[:, None]
+    count = rows.shape[2]
+    level = np.trace(moments, axis1=1, axis2=2)[:, None, None] / count
+    damped = moments / np.maximum(level, np.finfo(np.float32).tiny) + _DAMPING * np.eye(count)
+    factor = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
+    left = rows / steps[:, :, None]
     stored = np.zeros_like(limits)
     for place in range(count):
-        limit = limits[:, place]
-        stored[:, place] = np.clip(np.round(left[:, place]), -limit, limit)
-        lost = (left[:, place] - stored[:, place]) / factor[place, place]
-        left[:, place + 1 :] -= lost[:, None] * factor[place, place + 1 :]
+        limit = limits[:, :, place]
+        stored[:, :, place] = np.clip(np.round(left[:, :, place]), -limit, limit)
+        lost = (left[:, :, place] - stored[:, :, place]) / factor[:, None, place, place]
+        left[:, :, place + 1 :] -= lost[:, :, None] * factor[:, None, place, place + 1 :]
     return stored

@@ -16,6 +16,10 @@ from tests.calibration.conftest import run
 from tests.calibration.networks import weights_of, with_rectifiers
 
 
+def round_one_group(rows, steps, moment, limits):
+    return round_rows(rows[None], steps[None], moment[None], limits[None])[0]
+
+
 def correlated_inputs(places=2000, inputs=12):
     rng = np.random.default_rng(0)
     return rng.uniform(0, 5, (places, 1)) + rng.normal(0, 0.5, (places, inputs))
@@ -27,7 +31,7 @@ def test_outputs_come_nearer_than_by_rounding_to_the_nearest():
     steps = np.abs(rows).max(axis=1) / 30
     limits = np.full(rows.shape, 127)
     nearest = np.round(rows / steps[:, None]) * steps[:, None]
-    fed_back = round_rows(rows, steps, x.T @ x, limits) * steps[:, None]
+    fed_back = round_one_group(rows, steps, x.T @ x, limits) * steps[:, None]
 
     def error(stored):
         return np.square(x @ (stored - rows).T).mean()
@@ -39,7 +43,7 @@ def test_where_all_inputs_are_alike_the_sum_of_the_weights_is_kept():
     """A flat part of a picture: nothing but the sum matters."""
     rows = np.random.default_rng(2).normal(size=(20, 9))
     steps = np.full(20, 0.1)
-    stored = round_rows(rows, steps, np.full((9, 9), 100.0), np.full(rows.shape, 127))
+    stored = round_one_group(rows, steps, np.full((9, 9), 100.0), np.full(rows.shape, 127))
     kept = np.abs(stored.sum(axis=1) * 0.1 - rows.sum(axis=1))
     nearest = np.abs(np.round(rows / 0.1).sum(axis=1) * 0.1 - rows.sum(axis=1))
     assert kept.max() < 0.08  # a step, less what the next weights still take
@@ -49,7 +53,7 @@ def test_where_all_inputs_are_alike_the_sum_of_the_weights_is_kept():
 def test_inputs_that_have_nothing_in_common_are_rounded_to_the_nearest():
     rows = np.random.default_rng(3).normal(size=(5, 6))
     steps = np.full(5, 0.05)
-    stored = round_rows(rows, steps, np.eye(6), np.full(rows.shape, 127))
+    stored = round_one_group(rows, steps, np.eye(6), np.full(rows.shape, 127))
     np.testing.assert_array_equal(stored, np.round(rows / 0.05))
 
 
@@ -105,3 +109,14 @@ def test_layers_with_very_many_inputs_keep_the_nearest(network, inputs, monkeypa
     found = second_moments(network, layers_of(network, "features"), inputs[:1], 1)
     assert "head" in found  # 16 inputs
     assert "stem" not in found  # 27
+
+
+def test_groups_are_rounded_each_for_its_own_inputs():
+    rng = np.random.default_rng(4)
+    rows, steps = rng.normal(size=(3, 4, 9)), np.full((3, 4), 0.05)
+    seen = [correlated_inputs(inputs=9) * scale for scale in (1.0, 10.0, 0.1)]
+    moments, limits = np.stack([x.T @ x for x in seen]), np.full(rows.shape, 127)
+    together = round_rows(rows, steps, moments, limits)
+    for group in range(3):
+        alone = round_one_group(rows[group], steps[group], moments[group], limits[group])
+        np.testing.assert_array_equal(together[group], alone)
