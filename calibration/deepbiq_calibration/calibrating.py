@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -231,7 +231,22 @@ def _climb(
     order(steps[-1].recipe.method)  # the report says what every layer costs, also where none had to stay in float
     chosen = best_of(steps)
     reference = {plan: judge.reference(plan) for step in steps for plan in step.costs}
-    return Outcome(workshop.flavour, settings.budget, settings.headroom, costs, steps, chosen, reference)
+    return Outcome(
+        workshop.flavour,
+        settings.budget,
+        settings.headroom,
+        costs,
+        steps,
+        chosen,
+        reference,
+        is_fine_tuned=was_fine_tuned(bundle),
+    )
+
+
+def was_fine_tuned(bundle: Bundle) -> bool:
+    """Says whether a bundle's network learnt to be quantised (`deepbiq train --qat`), as an export notes it."""
+    trained_on = bundle.manifest.get("trained_on")
+    return isinstance(trained_on, Mapping) and "qat" in trained_on
 
 
 def _told_of(drawn: Draw, source: Source) -> dict[str, Any]:

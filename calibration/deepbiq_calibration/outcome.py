@@ -15,6 +15,9 @@ from deepbiq_calibration.ladder import Step
 from deepbiq_calibration.sensitivity import LayerCost
 
 QAT_ADVICE = "next comes quantisation-aware fine-tuning: `deepbiq train --qat`, then export and calibrate again"
+AGAIN_ADVICE = (
+    "the network was fine-tuned for INT8 already: `deepbiq train --qat` with more steps, or a wider budget"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Outcome:
         steps: The steps of the ladder that were taken.
         chosen: The step that is handed over; None where none holds the budget.
         reference: FP32's scores of the held-back pictures, by plan, (n,).
+        is_fine_tuned: Whether the network was fine-tuned with quantisation before.
     """
 
     flavour: Flavour
@@ -38,16 +42,22 @@ class Outcome:
     steps: Sequence[Step]
     chosen: Step | None
     reference: Mapping[str, npt.NDArray[np.float64]]
+    is_fine_tuned: bool
 
     @property
     def shown(self) -> Step:
         """The step that a report shows: the chosen one, or the last that was tried."""
         return self.chosen or self.steps[-1]
 
+    @property
+    def advice(self) -> str:
+        """What is left to try where nothing is handed over."""
+        return AGAIN_ADVICE if self.is_fine_tuned else QAT_ADVICE
+
     def refusal(self) -> str:
         """Says in one line why nothing is handed over."""
         faults = [fault for cost in self.shown.costs.values() for fault in cost.beyond(self.budget)]
-        return f"{self.flavour}: the budget cannot be held: {'; '.join(faults)}; {QAT_ADVICE}"
+        return f"{self.flavour}: the budget cannot be held: {'; '.join(faults)}; {self.advice}"
 
     def describe(self) -> dict[str, Any]:
         """Tells everything but the scores; JSON-ready."""
@@ -59,7 +69,7 @@ class Outcome:
             "chosen": None if self.chosen is None else self.chosen.name,
             "steps": [describe_step(step) for step in self.steps],
             "layers": [{"layer": item.layer, "place": item.place, **asdict(item.cost)} for item in self.layers],
-            "advice": None if self.chosen else QAT_ADVICE,
+            "advice": None if self.chosen else self.advice,
         }
 
     def summary(self) -> dict[str, Any]:

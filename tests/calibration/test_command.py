@@ -149,6 +149,13 @@ def test_a_budget_that_cannot_hold_changes_nothing(bundle, rated, tmp_path):
     assert "Refused" in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_a_network_that_was_fine_tuned_for_int8_gets_other_advice(network, rated, tmp_path):
+    bundle = write_miniature(tmp_path / "tuned", network, trained_on={"name": "x", "qat": {"kept_step": 400}})
+    result = calibrate(bundle, rated.folder, tmp_path / "report", "--flavour", "tensorrt", *IMPOSSIBLE)
+    assert result.exit_code == 4
+    assert "was fine-tuned for INT8 already" in result.stderr
+
+
 def test_one_flavour_beyond_the_budget_keeps_the_other_back(bundle, rated, tmp_path):
     """Both or none: half a result would look like a whole one."""
     before = digests(bundle)
