@@ -14,20 +14,28 @@ CROPS = 3
 
 
 def calibration_inputs(samples: Mapping[str, Sequence[Sample]]) -> list[Images]:
-    """Lists inputs, the plans in turn, so that any number of first ones holds all of them.
+    """Lists inputs: of every picture what the first plan takes, and what one of the other plans takes, in turn.
+
+    All plans see the same pictures, so that all of it would take longer and hardly say more.
 
     Args:
         samples: By plan, one for each calibration picture.
 
     Returns:
-        Each (N, H, W, 3) uint8 BGR.
+        Each (N, H, W, 3) uint8 BGR, the plans mixed from the start.
     """
+    first, *others = samples.values()
     found = []
-    for taken in zip(*samples.values(), strict=True):
-        for sample in taken:
-            images = sample.images
-            if len(images) > CROPS:
-                chosen = np.linspace(0, len(images) - 1, CROPS).round().astype(np.int64)
-                images = np.ascontiguousarray(images[chosen])
-            found.append(images)
+    for index, sample in enumerate(first):
+        found.append(_some_of(sample.images))
+        if others:
+            found.append(_some_of(others[index % len(others)][index].images))
     return found
+
+
+def _some_of(images: Images) -> Images:
+    """Picks crops evenly, where there are more than are needed."""
+    if len(images) <= CROPS:
+        return images
+    chosen = np.linspace(0, len(images) - 1, CROPS).round().astype(np.int64)
+    return np.ascontiguousarray(images[chosen])

@@ -165,14 +165,15 @@ def test_counts_grow_and_end():
     assert growing_counts(24) == [1, 2, 3, 4, 6, 9, 14, 21]
 
 
-def test_inputs_hold_every_plan_from_the_start(rated, tmp_path, network, drawn):
+def test_inputs_hold_the_first_plan_of_every_picture_and_the_others_in_turn(rated, tmp_path, network, drawn):
     bundle = open_bundle(write_miniature(tmp_path / "one", network))
     plans = ("dense", "random:25", "whole")
     samples = {plan: samples_of(bundle, plan, drawn.calibration[:4], 1) for plan in plans}
     found = calibration_inputs(samples)
-    assert [images.shape for images in found[:3]] == [(1, 64, 64, 3), (CROPS, 32, 32, 3), (1, 32, 32, 3)]
-    assert len(found) == 12
-    np.testing.assert_array_equal(found[3], samples["dense"][1].images)
+    dense, crops, whole = (1, 64, 64, 3), (CROPS, 32, 32, 3), (1, 32, 32, 3)
+    assert [images.shape for images in found] == [dense, crops, dense, whole, dense, crops, dense, whole]
+    np.testing.assert_array_equal(found[2], samples["dense"][1].images)
+    np.testing.assert_array_equal(found[3], samples["whole"][1].images)
     # What scoring feeds the network, byte for byte.
     assert (found[1][0] == samples["random:25"][0].images[0]).all()
 
