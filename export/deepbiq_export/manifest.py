@@ -74,6 +74,7 @@ def compose_manifest(
             "source": source.url,
             "licence": _PICTURES_LICENCE,
             "validation": told["validation"],
+            **({"qat": told["qat"]} if "qat" in told else {}),
         },
         "metrics": [_metric(data_set["name"], entry) for entry in told["metrics"]],
         "golden": [{"file": file, "scores": scores} for file, scores in _copy(golden["fp32"]).items()],

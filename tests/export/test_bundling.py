@@ -14,6 +14,7 @@ from deepbiq.errors import BundleError
 from deepbiq_export.bundling import export_bundle
 from deepbiq_export.export_error import ExportError
 from deepbiq_export.golden import GOLDEN_PLANS
+from deepbiq_export.manifest import compose_manifest
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "samples"
@@ -50,6 +51,14 @@ def test_the_manifest_tells_what_a_user_must_know(bundle):
         "plcc": 0.8,
         "srocc": 0.79,
     }
+
+
+def test_the_manifest_says_what_quantisation_aware_fine_tuning_did(model):
+    told = {"flavour": "cpu", "steps": 3}
+    tuned = dataclasses.replace(model, description={**model.description, "qat": told})
+    scores = {"fp32": {}, "fp16": {}}
+    assert compose_manifest(tuned, "tuned", scores, half_weights=False)["trained_on"]["qat"] == told
+    assert "qat" not in compose_manifest(model, "plain", scores, half_weights=False)["trained_on"]
 
 
 def test_golden_pictures_score_as_promised(bundle):
