@@ -22,9 +22,8 @@ from deepbiq_calibration.flavours import (
     quantise,
     tensors_to_range,
 )
-from deepbiq_calibration.half_precision import overflowing_nodes, to_half_precision
 from deepbiq_calibration.inference import Images
-from deepbiq_calibration.network import feeding, initialisers, layers_of
+from deepbiq_calibration.network import initialisers, layers_of
 from deepbiq_calibration.ranges import Method, collect_ranges
 from deepbiq_calibration.rounding import round_weights, second_moments, store_weights
 
@@ -96,8 +95,6 @@ class Workshop:
             CalibrationError: When the graph is invalid or cannot be run.
         """
         found = self._quantised(recipe)
-        if self.flavour == "tensorrt":
-            found = to_half_precision(found, self.features, self._overflowing(recipe))
         words = {item.key: item.value for item in self._plain.metadata_props}
         onnx.helper.set_model_props(found, {**words, "precision": self._words(recipe)})
         try:
@@ -163,16 +160,6 @@ class Workshop:
             whole = self._quantised(every)
             self._errors[every] = layer_errors(network, whole, self.layers, self._inputs, self._threads)
         return self._errors[every]
-
-    def _overflowing(self, recipe: Recipe) -> list[str]:
-        """Names the nodes whose values are too large for FP16; their names are the quantised network's, too."""
-        ranges = self._ranges_of("minmax", recipe.equalised)
-        largest = {
-            name: float(np.max(np.abs(np.asarray(ranges[name].range_value, dtype=np.float64)))) for name in ranges
-        }
-        network = self._network(equalised=recipe.equalised)
-        mine = {node.name for node in feeding(network, self.features)}
-        return [name for name in overflowing_nodes(network, largest) if name in mine]
 
     def _words(self, recipe: Recipe) -> str:
         quantised = len(self.layers) - len(recipe.left_in_float)

@@ -29,7 +29,7 @@ def compose_manifest(
     Args:
         model: The trained model.
         name: What the bundle calls itself.
-        golden: Expected scores by graph, `fp32` and `fp16`.
+        golden: Expected scores by graph: `fp32`, and `fp16` where the bundle holds it.
         half_weights: Whether the FP32 graph's weights are stored in half precision.
     """
     told = model.description
@@ -59,7 +59,7 @@ def compose_manifest(
         "graphs": {
             "fp32": {**_graph_entry("fp32"), "weights": "float16" if half_weights else "float32"},
             # FP32's expected scores stand at the top of the manifest: every other graph is held against them, too.
-            "fp16": {**_graph_entry("fp16"), "golden": _copy(golden["fp16"])},
+            **({"fp16": {**_graph_entry("fp16"), "golden": _copy(golden["fp16"])}} if "fp16" in golden else {}),
         },
         "plans": told["plans"],
         "default": {"plan": _DEFAULT_PLAN},
