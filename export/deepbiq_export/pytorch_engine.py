@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.engines.finite import check_finite
 from deepbiq.errors import EngineError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import Graph
@@ -56,8 +57,7 @@ class PyTorchEngine:
         if self._closed:
             raise EngineError("the engine was closed")
         features = self._run(images)
-        if not np.isfinite(features).all():
-            raise EngineError(f"the network returned NaN or infinite features for input {images.shape}")
+        check_finite(features, images.shape)
         return features
 
     def close(self) -> None:

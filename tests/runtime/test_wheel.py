@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deepbiq.bundle import default_bundle_path
+
 ROOT = Path(__file__).parents[2]
 MAX_ENVIRONMENT_MB = 400
 MAX_BUNDLE_BYTES = 24_000_000
@@ -38,6 +40,10 @@ def environment(tmp_path_factory):
     python = folder / "venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
     return folder / "venv"
+
+
+def test_the_default_bundle_stays_within_its_size():
+    assert sum(path.stat().st_size for path in default_bundle_path().rglob("*")) <= MAX_BUNDLE_BYTES
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import numpy as np
 
 from deepbiq.bundle import default_bundle_path, open_bundle
 from deepbiq.engines.tensorrt.request import BuildRequest, ShapeRange
-from deepbiq.errors import BundleError
 from deepbiq.graphs import Graph, graph_of
 from tests.tiny_model import SIZE, STRIDE, inside_windows_graph, mean_colour_graph
 
@@ -18,12 +17,8 @@ TARGET = "tensorrt-rtx"
 
 
 def default_graph(precision: str) -> Graph:
-    """A graph of the default bundle; INT8 is made here until the bundle holds it."""
-    bundle = open_bundle(default_bundle_path())
-    try:
-        return graph_of(bundle, precision, TARGET)
-    except BundleError:
-        return quantised(default_graph("fp32"))
+    """A graph of the default bundle."""
+    return graph_of(open_bundle(default_bundle_path()), precision, TARGET)
 
 
 def quantised(graph: Graph, *, depthwise: bool = False) -> Graph:

@@ -34,8 +34,7 @@ def untrained_backbone(name: str) -> Backbone:
     Raises:
         OptionError: When there is no such backbone.
     """
-    if name not in _KINDS:
-        raise OptionError(f"unknown backbone {name!r}: use {', '.join(BACKBONES)}")
+    _check_name(name)
     return _KINDS[name](1).eval()
 
 
@@ -77,8 +76,7 @@ def load_backbone(
         OptionError: When there is no such backbone, or it needs files that are not given or takes none of those.
         WeightsError: When a file is unreadable, or names or shapes differ from the network's.
     """
-    if name not in _KINDS:
-        raise OptionError(f"unknown backbone {name!r}: use {', '.join(BACKBONES)}")
+    _check_name(name)
     if (mean is None) == (name == "caffenet"):
         rule = "needs the mean file of its weights (.binaryproto)" if mean is None else "takes no mean file"
         raise OptionError(f"{name} {rule}: {'give it by' if mean is None else 'leave out'} --mean")
@@ -89,3 +87,8 @@ def load_backbone(
     if mean is not None:
         return load_caffenet(weights, mean, any_classes=any_classes)
     return load_alexnet(weights, any_classes=any_classes)
+
+
+def _check_name(name: str) -> None:
+    if name not in _KINDS:
+        raise OptionError(f"unknown backbone {name!r}: use {', '.join(BACKBONES)}")
