@@ -19,7 +19,7 @@ class PyTorchEngine:
 
     Args:
         graph: The graph.
-        threads: Threads of torch, for the whole process; None leaves torch's choice.
+        threads: Threads of torch, for the whole process until the engine is closed; None leaves torch's choice.
 
     Raises:
         MissingExtraError: When torch or onnx is not installed.
@@ -41,8 +41,6 @@ class PyTorchEngine:
             raise EngineError(f"the engine pytorch runs fp32 only, got {graph.key}")
         self.precision = graph.precision
         self.version = torch.__version__
-        if threads is not None:
-            torch.set_num_threads(threads)
         try:
             told = {item.key: item.value for item in onnx.load_model_from_string(graph.model).metadata_props}
         except Exception as error:  # protobuf's own classes, which onnx does not name
@@ -51,6 +49,10 @@ class PyTorchEngine:
             raise EngineError("the graph does not say of which network it is: export the bundle again")
         self._run = reference_of_graph(graph.model, told["backbone"])
         self._closed = False
+        # Last, so that an engine that could not be made changes nothing.
+        self._threads_before = None if threads is None else torch.get_num_threads()
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Computes (N, D, rows, columns) window features; see `Engine`."""
@@ -61,5 +63,11 @@ class PyTorchEngine:
         return features
 
     def close(self) -> None:
-        """Releases nothing but refuses later calls."""
+        """Gives torch the number of threads back that it had, and refuses later calls."""
+        import torch
+
+        if self._threads_before is not None:
+            # Results of whatever else this process does with torch depend on it, in their last bits.
+            torch.set_num_threads(self._threads_before)
+            self._threads_before = None
         self._closed = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra deepbiq[export]")
+torch = pytest.importorskip("torch", reason="needs the extra deepbiq[export]")
 onnx = pytest.importorskip("onnx", reason="needs the extra deepbiq[export]")
 
 import deepbiq  # noqa: E402  # after the skips
@@ -67,6 +67,23 @@ def test_a_closed_engine_refuses(graph):
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.features(PICTURES)
+
+
+def test_torch_has_its_threads_back_after_closing(graph):
+    before = torch.get_num_threads()
+    named = seal_graph(graph, {"backbone": "efficientnet_lite0"})
+    engine = PyTorchEngine(graph_object(named), threads=before + 1)
+    assert torch.get_num_threads() == before + 1
+    engine.close()
+    engine.close()
+    assert torch.get_num_threads() == before
+
+
+def test_an_engine_that_is_refused_leaves_torchs_threads_alone(graph):
+    before = torch.get_num_threads()
+    with pytest.raises(EngineError):
+        PyTorchEngine(graph_object(graph, "fp16"), threads=before + 1)
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("plan", ["dense", "random:3"])
