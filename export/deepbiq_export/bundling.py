@@ -36,7 +36,7 @@ def export_bundle(model: TrainedModel, out: Path, *, name: str, samples: Path, h
         out: Folder of the bundle.
         name: What the bundle calls itself.
         samples: Photographs that golden pictures are cut from.
-        half_weights: Store the FP32 graph's weights in half precision.
+        half_weights: Store the FP32 graph's large weights in half precision.
 
     Raises:
         ExportError: When a graph is invalid or its values differ from the trained network's.

@@ -24,8 +24,8 @@ def export(
         bool,
         typer.Option(
             "--half-weights",
-            help="Store the weights of the FP32 graph in half precision: half the file. Refused where it moves a "
-            "score by more than 0.1.",
+            help="Store the large weights of the FP32 graph in half precision: half the file. Refused where it "
+            "moves a score by more than 0.1.",
         ),
     ] = False,
     name: Annotated[

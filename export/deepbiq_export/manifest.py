@@ -30,7 +30,7 @@ def compose_manifest(
         model: The trained model.
         name: What the bundle calls itself.
         golden: Expected scores by graph: `fp32`, and `fp16` where the bundle holds it.
-        half_weights: Whether the FP32 graph's weights are stored in half precision.
+        half_weights: Whether the FP32 graph's large weights are stored in half precision.
     """
     told = model.description
     data_set = told["data_set"]

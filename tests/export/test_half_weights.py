@@ -10,7 +10,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra deepbiq[export]")
 import onnxruntime  # noqa: E402  # after the skip
 
 from deepbiq_export.graph import operator_counts  # noqa: E402
-from deepbiq_export.half_weights import halve_weights, restore_weights  # noqa: E402
+from deepbiq_export.half_weights import SMALLEST_HALVED, halve_weights, restore_weights  # noqa: E402
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (1, 256, 224, 3), dtype=np.uint8)
 
@@ -26,17 +26,18 @@ def run(graph):
     return session.run(["features", "score"], {"image": PICTURE})
 
 
-def test_the_file_is_half_as_large_and_valid(graph):
+def test_the_file_is_nearly_half_as_large_and_valid(graph):
     halved = halve_weights(graph)
-    assert 0.49 < len(halved) / len(graph) < 0.52
+    assert 0.5 < len(halved) / len(graph) < 0.53
     onnx.checker.check_model(onnx.load_model_from_string(halved), full_check=True)
 
 
-def test_every_weight_is_rounded_to_the_nearest_half(graph):
+def test_every_large_weight_is_rounded_to_the_nearest_half(graph):
     before, after = constants(graph), constants(restore_weights(halve_weights(graph)))
     assert set(before) == set(after)
     for name, value in before.items():
-        expected = value.astype(np.float16).astype(value.dtype) if name.endswith("conv.weight") else value
+        large = name.endswith("conv.weight") and value.size >= SMALLEST_HALVED
+        expected = value.astype(np.float16).astype(value.dtype) if large else value
         np.testing.assert_array_equal(after[name], expected, err_msg=name)
 
 
