@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +18,10 @@ from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
 
 ROOT = Path(__file__).parents[1]
 BIQ2021 = Path(os.environ.get("DEEPBIQ_BIQ2021", ROOT.parent / "shared" / "data" / "biq2021"))
+
+# What was tuned or built on this machine must not decide what tests see; commands that tests start inherit it.
+os.environ["DEEPBIQ_CACHE"] = tempfile.mkdtemp(prefix="deepbiq-tests-")
+atexit.register(shutil.rmtree, os.environ["DEEPBIQ_CACHE"], ignore_errors=True)
 
 hypothesis.settings.register_profile("deterministic", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)

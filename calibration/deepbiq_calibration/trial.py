@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle
+from deepbiq.configuration import Configuration
 from deepbiq.datasets import RatedPicture
 from deepbiq.datasets.prediction import predict
 from deepbiq.engines import create_engine
@@ -44,7 +45,7 @@ def with_graph(bundle: Bundle, key: str, file: str, graph: bytes, told: Mapping[
 def scorer_of(bundle: Bundle, key: str, plan: str, threads: int | None) -> Iterator[Scorer]:
     """Opens the runtime's scorer on one of a bundle's graphs, in ONNX Runtime."""
     setting = settle(bundle, parse_plan(plan), None, "auto")
-    engine = create_engine(bundle, engine="onnxruntime", precision=key, plan=setting.plan, threads=threads)
+    engine = create_engine(bundle, setting, Configuration("onnxruntime", key, threads))
     with Scorer(bundle, setting, engine, Limits()) as scorer:
         yield scorer
 

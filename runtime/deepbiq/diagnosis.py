@@ -20,14 +20,13 @@ from deepbiq.engines import ENGINES
 from deepbiq.errors import BundleError, DeepBIQError, EngineError
 from deepbiq.golden import GoldenCheck, check_golden
 from deepbiq.nvidia_diagnosis import EngineFile, Part, describe_device, engine_files, tensorrt_parts, try_engines
+from deepbiq.processor import processor
 from deepbiq.scorer import Scorer, load
 
 PACKAGES = (
     "deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "typer", "rich",
     "cuda-bindings", "pycuda", "tensorrt", "tensorrt-rtx",
 )  # fmt: skip
-CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimd", "asimddp", "i8mm")
-"""Instruction sets that decide how fast convolutions are, in FP32 and in INT8, by their names in Linux."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def circumstances() -> dict[str, Any]:
 
 def machine_facts() -> dict[str, str]:
     """Describes the machine in words: system, processor, cores, memory, NVIDIA driver."""
-    name, features = _processor()
+    name, features = processor()
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -111,20 +110,6 @@ def _nvidia_device() -> str:
         return "none"
     except EngineError as error:
         return str(error)
-
-
-def _processor() -> tuple[str, list[str]]:
-    """Returns the processor's name and which of `CPU_FEATURES` it has."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return platform.processor() or platform.machine(), []
-    fields: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip().lower(), value.strip())
-    flags = (fields.get("flags") or fields.get("features") or "").split()
-    return fields.get("model name", platform.machine()), [flag for flag in CPU_FEATURES if flag in flags]
 
 
 def _package_versions() -> dict[str, str]:

@@ -37,13 +37,20 @@ class GoldenCheck:
         return abs(self.score - self.expected) <= TOLERANCE[kind]
 
 
-def check_golden(bundle: Bundle, key: str, score_of: Callable[[bytes, str], float]) -> list[GoldenCheck]:
+def check_golden(
+    bundle: Bundle,
+    key: str,
+    score_of: Callable[[bytes, str], float],
+    *,
+    only: Callable[[str], bool] = lambda _: True,
+) -> list[GoldenCheck]:
     """Scores every golden picture of a bundle with every plan that an expected score is recorded for.
 
     Args:
         bundle: The opened bundle.
         key: Which graph's expected scores: `fp32`, `fp16`, `int8-cpu` or `int8-tensorrt`.
         score_of: Scores the bytes of a picture with a plan.
+        only: Says which plans to take.
 
     Returns:
         One item per picture and plan; a bundle without golden pictures gives none.
@@ -52,6 +59,7 @@ def check_golden(bundle: Bundle, key: str, score_of: Callable[[bytes, str], floa
         GoldenCheck(file, plan, expected, score_of(bundle.read(file), plan))
         for file, scores in golden_scores_of(bundle, key).items()
         for plan, expected in scores.items()
+        if only(plan)
     ]
 
 

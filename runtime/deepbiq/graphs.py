@@ -8,6 +8,7 @@ from typing import Any
 
 from deepbiq.bundle import Bundle
 from deepbiq.errors import BundleError, OptionError
+from deepbiq.plans import Plan, parse_plan
 
 PRECISIONS = ("fp32", "fp16", "int8")
 CPU_INT8 = "int8-cpu"
@@ -96,6 +97,23 @@ def graph_of(bundle: Bundle, precision: str, engine: str) -> Graph:
         outer_windows=outer_windows_of(manifest),
         feature_size=feature["size"],
     )
+
+
+def keeps_accuracy(manifest: Mapping[str, Any], key: str, plan: Plan, pooling: str) -> bool:
+    """Says whether a graph is known to score as FP32 does: its calibration kept a budget for this plan and pooling.
+
+    Args:
+        manifest: The bundle's.
+        key: The graph's.
+        plan: The sampling plan. Fewer crops than the calibration looked at are not known: errors average out less.
+        pooling: The pooling; budgets are kept for the bundle's own.
+    """
+    if key == "fp32":
+        return True
+    if key not in manifest["graphs"] or pooling != manifest["plans"][plan.family]["pooling"]:
+        return False
+    proven = [parse_plan(cost["plan"]) for cost in manifest["graphs"][key].get("calibration", {}).get("costs", ())]
+    return any(p.family == plan.family and (p.crops or 0) <= (plan.crops or 0) for p in proven)
 
 
 def outer_windows_of(manifest: Mapping[str, Any]) -> int:

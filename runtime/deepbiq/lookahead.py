@@ -1,4 +1,4 @@
-"""Work done ahead: a function applied to the next items while the caller uses the present one."""
+"""Work done ahead: a function applied to the next items, several at once, while the caller uses the present one."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ Result = TypeVar("Result")
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], lookahead: int
-) -> Iterator[tuple[Item, Result]]:
-    """Applies a function to items in one worker thread, in order, at most `lookahead` results ahead.
+    function: Callable[[Item], Result], items: Iterable[Item], lookahead: int, *, workers: int
+) -> Iterator[Result]:
+    """Applies a function to items in worker threads; results come in order, at most `lookahead` ahead.
 
     Args:
         function: Whatever it raises reaches the caller at that item's turn.
         items: Read lazily, in the caller's thread.
-        lookahead: At least 1.
+        lookahead: Items that may be in work or wait as results, at least 1.
+        workers: Threads, at least 1.
 
     Yields:
-        Each item with its result.
+        The result of each item.
     """
     if lookahead < 1:
         raise OptionError(f"lookahead must be at least 1, got {lookahead}")
     source = iter(items)
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="deepbiq-decode") as pool:
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="deepbiq-stream") as pool:
         try:
-            waiting.extend((item, pool.submit(function, item)) for item in islice(source, lookahead))
+            waiting.extend(pool.submit(function, item) for item in islice(source, lookahead))
             while waiting:
-                item, future = waiting.popleft()
-                result = future.result()
-                waiting.extend((following, pool.submit(function, following)) for following in islice(source, 1))
-                yield item, result
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(function, item) for item in islice(source, 1))
+                yield result
         finally:
-            for _, future in waiting:
+            for future in waiting:
                 future.cancel()

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
-from deepbiq.dense import crop_vectors, dense_features
+from deepbiq.configuration import Configuration
+from deepbiq.dense import FeaturesOf, crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
-from deepbiq.errors import BundleError, ImageError, OptionError
+from deepbiq.errors import BundleError, EngineError, ImageError, OptionError
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
 from deepbiq.judging import Judgement, judge_crops, judge_windows
 from deepbiq.labels import clip_score, label_of
 from deepbiq.lookahead import map_ahead
+from deepbiq.notes import note
 from deepbiq.plans import parse_plan
 from deepbiq.pooling import parse_pooling
 from deepbiq.quality_map import overlay
@@ -28,9 +30,13 @@ from deepbiq.result import Failure, Score, Timing
 from deepbiq.sampling import Sample, sample
 from deepbiq.scale import bring_to_scale
 from deepbiq.setting import Setting, settle
+from deepbiq.tuning.choice import choose
 
 Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
 """A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order."""
+
+_SHORT_STREAM = 4
+"""Pictures at a stream's start that are scored as single calls are: a short list pays for no workers' session."""
 
 
 def load(
@@ -50,6 +56,9 @@ def load(
         bundle: Folder or zip of a bundle; None takes the one that ships with deepbiq.
         engine: `auto` or one of `deepbiq.engines.engine_names()`.
         precision: `auto`, `fp32`, `fp16`, `int8`, or a flavour of INT8 by its name, where the bundle holds it.
+            What engine, precision and threads leave open is what `deepbiq tune` found to be fastest here. Where
+            nobody tuned, `auto` takes TensorRT on an NVIDIA device and ONNX Runtime elsewhere, with INT8 where the
+            bundle's calibration shows that it keeps accuracy for the plan, and FP32 otherwise.
         plan: `random:N`, `grid:N`, `dense` or `whole`; None takes the bundle's default.
         pool: One of the seven poolings (`deepbiq.pooling.POOLINGS`); None takes the bundle's choice for the plan.
         scale: `auto` brings the short side down to what the bundle was trained at, `native` keeps every pixel, a
@@ -69,10 +78,22 @@ def load(
     opened = open_bundle(default_bundle_path() if bundle is None else Path(bundle))
     try:
         setting = settle(opened, wanted_plan, wanted_pooling, scale)
-        running = create_engine(opened, engine=engine, precision=precision, threads=threads, plan=setting.plan)
+        running = _start_engine(opened, setting, Configuration(engine, precision, threads))
     except (KeyError, TypeError) as error:
         raise BundleError(f"{opened.path}: the manifest lacks or misstates {error}") from error
     return Scorer(opened, setting, running, Limits() if limits is None else limits)
+
+
+def _start_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> Engine:
+    """Starts the configuration that tuning chose; where it does not start any more, one as if nobody had tuned."""
+    chosen = choose(bundle, setting, wanted)
+    try:
+        return create_engine(bundle, setting, chosen)
+    except EngineError as error:
+        if chosen == wanted:
+            raise
+        note(f"what `deepbiq tune` chose does not start ({chosen}: {error}): tune again")
+        return create_engine(bundle, setting, wanted)
 
 
 class Scorer:
@@ -104,30 +125,25 @@ class Scorer:
             EngineError: When inference fails.
         """
         start = perf_counter()
-        return self._score(self._sample(picture, start))
+        return self._score(self._sample(picture, start), self.engine.features)
 
-    def stream(self, pictures: Iterable[Source], *, lookahead: int = 4) -> Iterator[Score | Failure]:
-        """Scores many pictures; the next ones are decoded while the network works.
+    def stream(self, pictures: Iterable[Source], *, lookahead: int | None = None) -> Iterator[Score | Failure]:
+        """Scores many pictures, several at once, so that every core stays busy.
 
         Every picture gives exactly one result, in the order of `pictures`; one that cannot be scored gives a
-        `Failure`. Results are the same as those of single calls.
+        `Failure`. Scores are those of single calls; a picture's timing is longer, as others are in work beside it.
 
         Args:
             pictures: Sources as in a single call; read lazily.
-            lookahead: How many pictures may wait decoded, at least 1: the bound on memory.
+            lookahead: How many pictures may be in work or wait as results, at least 1: the bound on memory. None
+                takes twice as many as are in work at once.
 
         Raises:
             EngineError: When inference fails: no later picture could be scored either.
         """
-        for source, sampled in map_ahead(self._sample_or_failure, pictures, lookahead):
-            if isinstance(sampled, Failure):
-                yield sampled
-                continue
-            try:
-                result: Score | Failure = self._score(sampled)
-            except ImageError as error:
-                result = self._failure(source, error)
-            yield result
+        workers = self.engine.workers
+        ahead = 2 * workers if lookahead is None else lookahead
+        yield from map_ahead(self._score_in_worker, enumerate(pictures), ahead, workers=workers)
 
     def sample(self, picture: Source) -> Sample:
         """Reads a picture and takes what the network will see of it; raises ImageError as a call does."""
@@ -135,19 +151,7 @@ class Scorer:
 
     def features(self, sampled: Sample) -> npt.NDArray[np.float32]:
         """Returns the (D, rows, columns) features of all windows for `dense`, (N, D) of the crops otherwise."""
-        images, setting = sampled.images, self.setting
-        if setting.plan.family == "dense":
-            return dense_features(
-                self.engine.features,
-                images[0],
-                setting.size,
-                setting.stride,
-                setting.outer_windows,
-                longest_side=self.engine.longest_side,
-            )
-        step = self.engine.crops_per_pass
-        passes = [images[i : i + step] for i in range(0, len(images), step)]
-        return np.concatenate([crop_vectors(self.engine.features(part)) for part in passes])
+        return self._features(sampled, self.engine.features)
 
     def judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
         """Judges a picture by its features: a call's last step, with the score not yet clipped."""
@@ -205,15 +209,32 @@ class Scorer:
         sample_end = perf_counter()
         return _Sampled(sampled, _path_of(picture), decoded.warnings, decode_end - start, sample_end - decode_end)
 
-    def _sample_or_failure(self, picture: Source) -> _Sampled | Failure:
-        try:
-            return self._sample(picture, perf_counter())
-        except ImageError as error:
-            return self._failure(picture, error)
+    def _features(self, sampled: Sample, features_of: FeaturesOf) -> npt.NDArray[np.float32]:
+        images, setting = sampled.images, self.setting
+        if setting.plan.family == "dense":
+            return dense_features(
+                features_of,
+                images[0],
+                setting.size,
+                setting.stride,
+                setting.outer_windows,
+                longest_side=self.engine.longest_side,
+            )
+        step = self.engine.crops_per_pass
+        passes = [images[i : i + step] for i in range(0, len(images), step)]
+        return np.concatenate([crop_vectors(features_of(part)) for part in passes])
 
-    def _score(self, item: _Sampled) -> Score:
+    def _score_in_worker(self, numbered: tuple[int, Source]) -> Score | Failure:
+        number, picture = numbered
+        features_of = self.engine.features if number < _SHORT_STREAM else self.engine.features_in_worker
+        try:
+            return self._score(self._sample(picture, perf_counter()), features_of)
+        except ImageError as error:
+            return Failure(error=str(error), path=_path_of(picture), **self.identity())
+
+    def _score(self, item: _Sampled, features_of: FeaturesOf) -> Score:
         infer_start = perf_counter()
-        features = self.features(item.sample)
+        features = self._features(item.sample, features_of)
         infer_end = perf_counter()
         judgement = self.judge(item.sample, features)
         score = clip_score(judgement.raw_score)
@@ -233,9 +254,6 @@ class Scorer:
             warnings=item.warnings,
             **self.identity(),
         )
-
-    def _failure(self, picture: Source, error: ImageError) -> Failure:
-        return Failure(error=str(error), path=_path_of(picture), **self.identity())
 
     def identity(self) -> Identity:
         """Returns what every result of this scorer has in common: plan, pooling, engine, precision, model."""

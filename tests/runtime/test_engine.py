@@ -1,6 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
+from deepbiq.cores import usable_cores
 from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
@@ -10,10 +13,10 @@ onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install de
 NAMES = {"input_name": "image", "output_name": "features"}
 
 
-def engine_of(model, **names):
+def engine_of(model, *, threads=1, **names):
     shape = {"input_size": SIZE, "stride": STRIDE, "outer_windows": 1, "feature_size": 3}
     graph = Graph(key="fp32", precision="fp32", model=model, **shape, **{**NAMES, **names})
-    return OnnxRuntimeEngine(graph, threads=1)
+    return OnnxRuntimeEngine(graph, threads=threads)
 
 
 def test_features_are_averages_over_windows_cut_at_the_edges():
@@ -50,3 +53,21 @@ def test_features_that_are_no_numbers_never_become_a_score(poison):
     model.graph.node.append(onnx.helper.make_node("Add", ["clean", "poison"], ["features"]))
     with pytest.raises(EngineError, match="NaN or infinite"):
         engine_of(model.SerializeToString()).features(np.zeros((1, 96, 96, 3), np.uint8))
+
+
+@pytest.mark.parametrize("threads", [1, 2, None])
+def test_workers_compute_what_single_calls_do(threads):
+    images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
+    engine = engine_of(mean_colour_graph(), threads=threads)
+    assert engine.workers == (usable_cores() if threads is None else threads)
+    with ThreadPoolExecutor(engine.workers + 1) as pool:
+        found = list(pool.map(engine.features_in_worker, [images] * 8))
+    for features in found:
+        np.testing.assert_array_equal(features, engine.features(images))
+
+
+def test_a_closed_engine_has_no_workers():
+    engine = engine_of(mean_colour_graph())
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.features_in_worker(np.zeros((1, 96, 96, 3), np.uint8))

@@ -181,6 +181,14 @@ def test_stream_keeps_order_and_puts_failures_in_their_place(tiny_bundle, pictur
     assert results[1].score is None
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_long_stream_of_the_default_model_gives_the_scores_of_single_calls(samples, precision):
+    paths = [*samples, *samples, *samples]
+    with deepbiq.load(precision=precision) as scorer:
+        streamed = [result.score for result in scorer.stream(paths)]
+        assert streamed == [scorer(path).score for path in paths]
+
+
 def test_stream_reads_lazily(tiny_bundle, picture):
     taken = []
 

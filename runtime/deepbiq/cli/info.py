@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from deepbiq.bundle import Bundle
 
 
 class InfoFormat(str, Enum):
@@ -34,24 +38,45 @@ def info(
 
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
     if fmt is InfoFormat.JSON:
-        typer.echo(json.dumps({"path": str(opened.path), "model": opened.model_id, **opened.manifest}, indent=2))
+        told = {"path": str(opened.path), "model": opened.model_id, "tuned": _tuned(opened)}
+        typer.echo(json.dumps({**told, **opened.manifest}, indent=2))
         return
-    _print(opened.path, opened.model_id, opened.manifest)
+    _print(opened)
 
 
-def _print(path: Path, model_id: str, manifest: Mapping[str, Any]) -> None:
+def _tuned(bundle: Bundle) -> dict[str, Any] | None:
+    """Says what `deepbiq tune` chose on this machine for the bundle's default plan; None where nobody tuned."""
+    from deepbiq.configuration import AUTO, Configuration
+    from deepbiq.setting import settle
+    from deepbiq.tuning.store import load_trials
+    from deepbiq.tuning.trials import fastest
+
+    setting = settle(bundle, None, None, "auto")
+    found = fastest(load_trials(bundle, setting), Configuration(AUTO, AUTO, None))
+    return None if found is None else {"plan": str(setting.plan), "ms": found.ms, **asdict(found.configuration)}
+
+
+def _tuned_in_words(tuned: Mapping[str, Any] | None) -> str:
+    if tuned is None:
+        return "not tuned on this machine: `deepbiq tune` finds out"
+    threads = "" if tuned["threads"] is None else f", threads {tuned['threads']}"
+    return f"{tuned['engine']} {tuned['precision']}{threads}: {tuned['ms']:.1f} ms with plan {tuned['plan']}"
+
+
+def _print(bundle: Bundle) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
+    manifest = bundle.manifest
     megabytes = sum(entry["size"] for entry in manifest["files"].values()) / 1e6
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in (
-        ("model", model_id),
+        ("model", bundle.model_id),
         ("what", manifest.get("description", "")),
-        ("where", str(path)),
+        ("where", str(bundle.path)),
         ("files", f"{len(manifest['files'])}, {megabytes:.1f} MB, all intact"),
         ("backbone", f"{manifest['backbone']}, {manifest['feature']['size']} features"),
         ("input", f"{manifest['input']['size']} px crops, {manifest['input']['colour_order']} uint8"),
@@ -59,6 +84,7 @@ def _print(path: Path, model_id: str, manifest: Mapping[str, Any]) -> None:
         ("precisions", ", ".join(manifest["graphs"])),
         ("plans", ", ".join(f"{name} ({plan['pooling']})" for name, plan in manifest["plans"].items())),
         ("default", manifest["default"]["plan"]),
+        ("fastest here", _tuned_in_words(_tuned(bundle))),
         *((f"{key}", _words(manifest[key])) for key in ("trained_on", "licence") if key in manifest),
     ):
         table.add_row(key.replace("_", " "), value)

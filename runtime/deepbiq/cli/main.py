@@ -27,6 +27,7 @@ RUNTIME_VERBS = {
     "score": "deepbiq.cli.score:score",
     "info": "deepbiq.cli.info:info",
     "doctor": "deepbiq.cli.doctor:doctor",
+    "tune": "deepbiq.cli.tune:tune",
 }
 GROUP_HELP = {
     "bench": "Measure accuracy and speed on your own machine and data.",

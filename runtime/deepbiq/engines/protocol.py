@@ -17,6 +17,7 @@ class Engine(Protocol):
         version: Version of the library that runs the graph.
         crops_per_pass: Most crops of one call of `features`: a larger batch is slower or not possible.
         longest_side: Longest side of a picture of one call, in pixels; None has no bound.
+        workers: Calls of `features_in_worker` at once that compute most pictures a second, at least 1.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Engine(Protocol):
     version: str
     crops_per_pass: int
     longest_side: int | None
+    workers: int
 
     def features(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Computes the features of all windows (see `deepbiq.dense`).
@@ -38,6 +40,9 @@ class Engine(Protocol):
         Raises:
             EngineError: When the engine fails or returns NaN or infinite numbers.
         """
+
+    def features_in_worker(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the same as `features`, as one of `workers` calls at once: each slower, together faster."""
 
     def close(self) -> None:
         """Releases the engine; later calls raise EngineError. Closing twice is allowed."""

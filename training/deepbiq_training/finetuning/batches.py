@@ -146,8 +146,7 @@ def read_batches(
     passes = (
         (step // plan.steps_per_epoch, numbers.tolist()) for step in steps for numbers in plan.passes(step, device)
     )
-    for _, batch in map_ahead(load, passes, _LOOKAHEAD):
-        yield batch
+    yield from map_ahead(load, passes, _LOOKAHEAD, workers=1)
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:

@@ -50,6 +50,6 @@ def validate(
 
     predicted = [
         float(objective.scores(network(torch.from_numpy(images).to(device))))
-        for _, images in map_ahead(load, pictures, _LOOKAHEAD)
+        for images in map_ahead(load, pictures, _LOOKAHEAD, workers=1)
     ]
     return correlations(np.array(predicted), np.array([picture.mos for picture in pictures]))

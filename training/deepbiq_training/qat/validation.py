@@ -51,7 +51,7 @@ def whole_pictures(
         bgr = decode_at_scale(data, name=str(picture.path), short_side=short_side)
         return sample(bgr, _DENSE, spec.input_size, spec.stride).images
 
-    for _, images in map_ahead(load, pictures, _LOOKAHEAD):
+    for images in map_ahead(load, pictures, _LOOKAHEAD, workers=1):
         yield torch.from_numpy(images).to(device)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from deepbiq.cache_folder import CACHE_VARIABLE
 from deepbiq.engines.tensorrt.build_lock import build_lock
-from deepbiq.engines.tensorrt.cache_folder import CACHE_VARIABLE, prepare_folder
+from deepbiq.engines.tensorrt.cache_folder import prepare_folder
 from deepbiq.engines.tensorrt.cache_key import Ingredients, key_of
 from deepbiq.engines.tensorrt.sidecar import Proof, Sidecar, read_sidecar
 from deepbiq.errors import EngineError

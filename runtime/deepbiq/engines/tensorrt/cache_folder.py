@@ -6,10 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from deepbiq.cache_folder import CACHE_VARIABLE, cache_folder
 from deepbiq.errors import EngineError
-
-CACHE_VARIABLE = "DEEPBIQ_CACHE"
-"""Environment variable: deepbiq's cache folder. Without it, it is `deepbiq` in XDG_CACHE_HOME or ~/.cache."""
 
 
 def engine_folder() -> Path:
@@ -18,16 +16,7 @@ def engine_folder() -> Path:
     Raises:
         EngineError: When the environment names no place.
     """
-    own = os.environ.get(CACHE_VARIABLE)
-    if own:
-        return Path(own).expanduser() / "engines"
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        # The XDG specification lets relative paths be ignored.
-        base = Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
-        raise EngineError(f"no home folder to keep engines in ({error}): set {CACHE_VARIABLE}") from error
-    return base / "deepbiq" / "engines"
+    return cache_folder() / "engines"
 
 
 def prepare_folder(folder: Path) -> None:

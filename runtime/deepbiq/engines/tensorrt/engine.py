@@ -38,6 +38,8 @@ class TensorRTEngine:
     """
 
     name = "tensorrt"
+    workers = 2
+    """While the device computes one picture, the processor makes the next one ready."""
 
     def __init__(
         self, plan: bytes, graph: Graph, *, device: Device, cuda: Cuda, dla_core: int | None = None
@@ -69,6 +71,10 @@ class TensorRTEngine:
                 features = lane.run(padded)[:count]
         check_finite(features, images.shape)
         return features
+
+    def features_in_worker(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the same as `features`: every call has a lane of its own; see `Engine`."""
+        return self.features(images)
 
     def _open_network(self) -> Network:
         network = self._network

@@ -1,0 +1,110 @@
+"""What tuning found, kept in deepbiq's cache folder: a file for every model, plan and machine.
+
+The file is only ever a shortcut. Where it is missing, damaged, or from another machine, model or version, a scorer
+starts as if nobody had tuned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from deepbiq import __version__
+from deepbiq.bundle import Bundle
+from deepbiq.cache_folder import CACHE_VARIABLE, cache_folder
+from deepbiq.configuration import Configuration
+from deepbiq.cores import usable_cores
+from deepbiq.errors import EngineError, OptionError
+from deepbiq.files import write_atomically
+from deepbiq.processor import processor
+from deepbiq.setting import Setting
+from deepbiq.tuning.trials import Trial
+
+SCHEMA = 1
+LIBRARIES = ("onnxruntime", "tensorrt")
+
+Circumstances = Mapping[str, Any]
+"""JSON values by name: everything that a measurement holds for."""
+
+
+def circumstances_of(bundle: Bundle, setting: Setting) -> Circumstances:
+    """Lists what a measurement holds for: it is used only where all of it is the same."""
+    name, features = processor()
+    return {
+        "model": bundle.model_id,
+        "plan": str(setting.plan),
+        "pooling": setting.pooling,
+        "short_side": setting.scale.short_side,
+        "deepbiq": __version__,
+        "libraries": {library: _version(library) for library in LIBRARIES},
+        "processor": name,
+        "features": features,
+        "cores": usable_cores(),
+    }
+
+
+def save_trials(bundle: Bundle, setting: Setting, trials: Sequence[Trial]) -> Path:
+    """Keeps trials for `load_trials`, in place of earlier ones.
+
+    Returns:
+        The file.
+
+    Raises:
+        OptionError: When it cannot be written.
+    """
+    circumstances = circumstances_of(bundle, setting)
+    content = {"schema": SCHEMA, "circumstances": circumstances, "trials": [asdict(trial) for trial in trials]}
+    try:
+        file = _file_of(circumstances)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(file, json.dumps(content, indent=2).encode() + b"\n")
+    except (OSError, EngineError) as error:
+        raise OptionError(f"the choice cannot be kept ({error}): set {CACHE_VARIABLE} to another folder") from error
+    return file
+
+
+def load_trials(bundle: Bundle, setting: Setting) -> list[Trial]:
+    """Reads what was found for this bundle, setting and machine; nothing where that is unknown or unreadable."""
+    try:
+        folder = _folder()
+        # Looking at the processor and at package versions costs a millisecond that nobody has to spend in vain.
+        if not folder.is_dir():
+            return []
+        circumstances = circumstances_of(bundle, setting)
+        content = json.loads(_file_of(circumstances).read_bytes())
+        if content["schema"] != SCHEMA or content["circumstances"] != circumstances:
+            return []
+        return [_trial_of(item) for item in content["trials"]]
+    except (OSError, EngineError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _trial_of(item: Mapping[str, Any]) -> Trial:
+    ms, fault, told = item["ms"], item["fault"], item["configuration"]
+    engine, precision, threads = told["engine"], told["precision"], told["threads"]
+    if not (isinstance(engine, str) and isinstance(precision, str) and isinstance(threads, int | None)):
+        raise TypeError("a configuration has a field of another type")
+    if not (isinstance(ms, float | None) and isinstance(fault, str | None)):
+        raise TypeError("a trial has a field of another type")
+    return Trial(Configuration(engine, precision, threads), ms, fault)
+
+
+def _folder() -> Path:
+    return cache_folder() / "tuning"
+
+
+def _file_of(circumstances: Circumstances) -> Path:
+    digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
+    return _folder() / f"{digest[:32]}.json"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
