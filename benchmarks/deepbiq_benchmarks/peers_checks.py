@@ -1,0 +1,135 @@
+"""What a run must show, as named checks, and how far it agrees with an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deepbiq_benchmarks.peers_crops import crops_name
+from deepbiq_benchmarks.peers_deepbiq import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, deepbiq_name
+
+Row = Mapping[str, Any]
+
+CAFFENET_SPEED = 10.0
+EFFICIENTNET_SPEED = 7.0
+CAFFENET_DENSE_SPEED = 2.3
+SROCC_DROP = 0.005
+SGEMM_SHARE = 1.0
+OUTSIDE_SHARE = 0.10
+AGREEMENT = 0.10
+"""Two runs on an idle machine agree within this part of every ratio."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One bound.
+
+    Attributes:
+        of: The row that is held against it.
+        what: The figure in words.
+        value: What was measured; None where a row that it needs did not run.
+        bound: The bound.
+        at_least: Whether the figure must reach the bound; otherwise it must not exceed it.
+        binding: Whether the command fails when it is missed; other rows are held against the same bounds for
+            comparison.
+    """
+
+    of: str
+    what: str
+    value: float | None
+    bound: float
+    at_least: bool
+    binding: bool
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the bound is kept; None where nothing was measured."""
+        if self.value is None:
+            return None
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the check JSON-ready."""
+        return {**asdict(self), "passes": self.passes}
+
+
+def checks_of(rows: Sequence[Row]) -> list[Check]:
+    """Holds the default call, and every other dense row of deepbiq, against the bounds.
+
+    Args:
+        rows: Of the result; see `peers_result`.
+    """
+    by_name = {row["name"]: row for row in rows}
+    dense = [row["name"] for row in rows if row["plan"] == "dense" and row["name"].startswith("deepbiq ")]
+    checks = [check for name in (DEFAULT, *dense) for check in _checks_of_call(by_name, name)]
+    bare, default = _ms(by_name, BARE), _ms(by_name, DEFAULT)
+    outside = None if bare is None or default is None else 1 - bare / default
+    checks.append(Check(DEFAULT, "share of the call outside the network", outside, OUTSIDE_SHARE, False, True))
+    faster = _ratio(by_name, CAFFENET_CROPS, CAFFENET_DENSE)
+    what = f"times faster than {CAFFENET_CROPS}"
+    return [*checks, Check(CAFFENET_DENSE, what, faster, CAFFENET_DENSE_SPEED, True, True)]
+
+
+def compare_ratios(rows: Sequence[Row], earlier: Sequence[Row]) -> dict[str, Any]:
+    """Compares every row's ratio to the default call with that of an earlier run.
+
+    Args:
+        rows: Of this run.
+        earlier: Of the other.
+
+    Returns:
+        JSON-ready: per row in both the two ratios and their relative difference, the largest of them, and whether
+        all are within 10 %; None for both where no row is in both.
+    """
+    before = {row["name"]: row["ratio"] for row in earlier if row["ratio"] is not None}
+    compared = [
+        {
+            "name": row["name"],
+            "ratio": row["ratio"],
+            "earlier": before[row["name"]],
+            "difference": abs(row["ratio"] / before[row["name"]] - 1),
+        }
+        for row in rows
+        if row["ratio"] is not None and row["name"] in before
+    ]
+    largest = max((entry["difference"] for entry in compared), default=None)
+    return {
+        "rows": compared,
+        "largest": largest,
+        "bound": AGREEMENT,
+        "passes": None if largest is None else largest <= AGREEMENT,
+    }
+
+
+def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[Check]:
+    """The bounds of one way to call deepbiq."""
+    ours = name == DEFAULT
+    caffenet, efficientnet = (crops_name(title, "onnxruntime") for title in ("CaffeNet", "EfficientNet-Lite0"))
+    fp32, srocc = rows.get(deepbiq_name("dense", "fp32"), {}).get("srocc"), rows.get(name, {}).get("srocc")
+    drop = None if fp32 is None or srocc is None else fp32 - srocc
+    ms, sgemm_ms = _ms(rows, name), rows.get(name, {}).get("sgemm_ms")
+    share = None if ms is None or sgemm_ms is None else ms / sgemm_ms
+    return [
+        Check(name, f"times faster than {caffenet}", _ratio(rows, caffenet, name), CAFFENET_SPEED, True, ours),
+        Check(
+            name,
+            f"times faster than {efficientnet}",
+            _ratio(rows, efficientnet, name),
+            EFFICIENTNET_SPEED,
+            True,
+            ours,
+        ),
+        Check(name, "SROCC below FP32 dense", drop, SROCC_DROP, False, ours),
+        Check(name, "time / that of its multiply-adds at the SGEMM peak", share, SGEMM_SHARE, False, ours),
+    ]
+
+
+def _ratio(rows: Mapping[str, Row], slower: str, faster: str) -> float | None:
+    above, below = _ms(rows, slower), _ms(rows, faster)
+    return None if above is None or below is None else above / below
+
+
+def _ms(rows: Mapping[str, Row], name: str) -> float | None:
+    ms: float | None = rows.get(name, {}).get("ms")
+    return ms

@@ -1,0 +1,105 @@
+"""deepbiq itself among its peers: the call that users make, every plan and precision, and its bare graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from deepbiq import __version__
+from deepbiq.graphs import Graph, graph_of
+from deepbiq.sampling import sample
+from deepbiq.scorer import Scorer, load
+from deepbiq_benchmarks.graph_cost import Cost, graph_cost
+from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
+from deepbiq_benchmarks.peers_crops import INSTALL, crop_graph
+
+DEFAULT = "deepbiq as it is"
+"""`deepbiq.load()` with nothing chosen but the threads: what every other row is compared with."""
+BARE = "the graph of that call, bare onnxruntime"
+CAFFENET_DENSE = "CaffeNet, deepbiq dense"
+CAFFENET_CROPS = "CaffeNet, deepbiq random:25"
+
+
+def deepbiq_offers(
+    bundle: Path, caffenet: Callable[[], Path], plans: Sequence[str], precisions: Sequence[str], threads: int
+) -> Iterator[Offer]:
+    """Lists deepbiq's rows.
+
+    Args:
+        bundle: The bundle.
+        caffenet: Returns the bundle of CaffeNet with random weights; called when one of its rows is opened.
+        plans: Sampling plans.
+        precisions: Of each plan.
+        threads: Threads of an inference.
+    """
+    install, library = INSTALL, "onnxruntime"
+    opening = partial(_open_scorer, lambda: bundle, None, "auto", threads, True)
+    yield Offer(DEFAULT, library, opening, install, threads)
+    yield Offer(BARE, library, partial(_open_bare, bundle, threads), install, threads)
+    for plan in plans:
+        for precision in precisions:
+            opening = partial(_open_scorer, lambda: bundle, plan, precision, threads, True)
+            yield Offer(deepbiq_name(plan, precision), library, opening, install, threads, plan, precision)
+    for name, plan in ((CAFFENET_DENSE, "dense"), (CAFFENET_CROPS, "random:25")):
+        opening = partial(_open_scorer, caffenet, plan, "fp32", threads, False)
+        yield Offer(name, library, opening, install, threads, plan, "fp32")
+
+
+def deepbiq_name(plan: str, precision: str) -> str:
+    """Names a row."""
+    return f"deepbiq {plan} {precision}"
+
+
+def scorer_cost(scorer: Scorer, graph: Graph, picture: Bgr) -> Cost:
+    """Counts what a call on a picture asks of the machine.
+
+    Args:
+        scorer: The scorer, of one picture size within one pass of the network.
+        graph: The graph that it runs.
+        picture: (H, W, 3) uint8, BGR.
+    """
+    setting = scorer.setting
+    images = sample(picture, setting.plan, setting.size, setting.stride).images
+    model = graph.model if setting.plan.family == "dense" else crop_graph(graph.model, graph.output_name)
+    return graph_cost(model, images.shape, graph.output_name)
+
+
+def _open_scorer(
+    folder: Callable[[], Path], plan: str | None, precision: str, threads: int, rated: bool, trial: Bgr
+) -> Peer:
+    scorer = load(folder(), plan=plan, precision=precision, engine="onnxruntime", threads=threads)
+    graph = _graph_of(scorer)
+
+    def score(bgr: Bgr) -> float | None:
+        found = scorer(bgr)
+        return found.score if rated else None
+
+    note = "" if rated else RANDOM_WEIGHTS
+    if plan is None:
+        note = f"{scorer.setting.plan}, {scorer.engine.precision}"
+    return Peer(score, __version__, note, scorer_cost(scorer, graph, trial), rated=rated, close=scorer.close)
+
+
+def _open_bare(bundle: Path, threads: int, trial: Bgr) -> Peer:
+    """Runs the default call's graph and nothing else: what is missing to the call is deepbiq's own part of it."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    with load(bundle, engine="onnxruntime", threads=threads) as scorer:
+        graph, setting = _graph_of(scorer), scorer.setting
+        cost = scorer_cost(scorer, graph, trial)
+    session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+    images = sample(trial, setting.plan, setting.size, setting.stride).images
+
+    def run(bgr: Bgr) -> None:
+        # The sampled picture is prepared outside: all pictures that are timed are of one size.
+        del bgr
+        session.run([graph.output_name], {graph.input_name: images})
+
+    return Peer(run, ort.__version__, "no sampling, no regression", cost, rated=False)
+
+
+def _graph_of(scorer: Scorer) -> Graph:
+    return graph_of(scorer.bundle, scorer.engine.precision, scorer.engine.name)

@@ -1,0 +1,191 @@
+"""The whole comparison with peers, composed into one result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deepbiq.diagnosis import circumstances
+from deepbiq.errors import EngineError, OptionError
+from deepbiq_benchmarks.alternation import WARM_UP_SECONDS
+from deepbiq_benchmarks.caffenet import write_caffenet
+from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
+from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
+from deepbiq_benchmarks.peers_crops import crops_offers
+from deepbiq_benchmarks.peers_deepbiq import DEFAULT, deepbiq_offers
+from deepbiq_benchmarks.peers_material import PeersMaterial
+from deepbiq_benchmarks.peers_measure import Seen, rate_peers, time_peers
+from deepbiq_benchmarks.peers_packages import package_offers
+from deepbiq_benchmarks.roof import Roof, measure_roof
+
+MOST_FAILURES = 10
+"""Failures of a row that a result lists; their number is always there."""
+
+
+@dataclass(frozen=True, eq=False)
+class PeersPlan:
+    """What is to be compared.
+
+    Attributes:
+        bundle: deepbiq's model.
+        plans: Its sampling plans.
+        precisions: Of each plan.
+        threads: Of every library that has such a setting.
+        rounds: Turns of every peer on every picture.
+        wanted: Parts of names; only rows whose name holds one of them run, besides the default call. Empty runs
+            all.
+        material: The pictures.
+    """
+
+    bundle: Path
+    plans: Sequence[str]
+    precisions: Sequence[str]
+    threads: int
+    rounds: int
+    wanted: Sequence[str]
+    material: PeersMaterial
+
+
+def offers_of(plan: PeersPlan, caffenet: Callable[[], Path]) -> list[Offer]:
+    """Lists the rows that were asked for, the default call first.
+
+    Raises:
+        OptionError: When nothing but the default call is left.
+    """
+    everything = [
+        *deepbiq_offers(plan.bundle, caffenet, plan.plans, plan.precisions, plan.threads),
+        *crops_offers(plan.bundle, caffenet, plan.threads),
+        *package_offers(plan.threads),
+    ]
+    wanted = [part.lower() for part in plan.wanted]
+    chosen = [
+        offer
+        for offer in everything
+        if offer.name == DEFAULT or not wanted or any(part in offer.name.lower() for part in wanted)
+    ]
+    if wanted and len(chosen) == 1 and not any(part in DEFAULT for part in wanted):
+        names = "; ".join(offer.name for offer in everything)
+        raise OptionError(f"no peer's name holds {' or '.join(plan.wanted)}: there are {names}")
+    return chosen
+
+
+def compare_with_peers(
+    plan: PeersPlan,
+    earlier: Sequence[dict[str, Any]] | None,
+    note: Callable[[str], None],
+    advance: Callable[[], None],
+) -> dict[str, Any]:
+    """Measures the roof, times all peers, rates those whose scores mean something.
+
+    Args:
+        plan: What is compared.
+        earlier: Rows of an earlier result to compare ratios with.
+        note: Told each step.
+        advance: Called after each picture that was timed and each that was rated.
+
+    Returns:
+        The result, JSON-ready.
+
+    Raises:
+        EngineError: When the default call cannot be timed: there is nothing to compare with then.
+    """
+    note("measuring the machine's roof")
+    roof = measure_roof(plan.threads)
+    material = plan.material
+    with ExitStack() as stack:
+        caffenet = stack.enter_context(_caffenet_folder())
+        offers = offers_of(plan, caffenet)
+        peers: dict[str, Peer] = {}
+        absent: dict[str, str] = {}
+        for offer in offers:
+            note(f"opening {offer.name}")
+            found = open_offer(offer, material.timed[0])
+            if isinstance(found, Absent):
+                absent[offer.name] = found.reason
+            else:
+                peers[offer.name] = found
+                stack.callback(found.close)
+        if DEFAULT not in peers:
+            raise EngineError(f"the default call cannot run: {absent[DEFAULT]}")
+        note("timing")
+        seen = time_peers(peers, material.timed, material.timed_names, plan.rounds, advance)
+        note("rating")
+        rate_peers(peers, material.rated if material.dataset else [], seen, advance)
+    default = seen[DEFAULT].timed
+    if default is None:
+        raise EngineError(f"the default call failed on every picture: {seen[DEFAULT].failures}")
+    rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, default.ms, roof) for offer in offers]
+    checks = checks_of(rows)
+    comparison = None if earlier is None else compare_ratios(rows, earlier)
+    return {
+        "benchmark": "peers",
+        "dataset": material.dataset,
+        "split": material.split,
+        "pictures_rated": len(material.rated),
+        "pictures_timed": material.timed_names,
+        "rounds": plan.rounds,
+        "warm_up": f"before every timed call, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
+        "threads": plan.threads,
+        "rows": rows,
+        "roof": roof.describe(),
+        "checks": [check.describe() for check in checks],
+        "comparison": comparison,
+        "passes": all(check.passes is not False for check in checks if check.binding)
+        and (comparison is None or comparison["passes"] is not False),
+        **circumstances(),
+    }
+
+
+@contextmanager
+def _caffenet_folder() -> Iterator[Callable[[], Path]]:
+    """Lends a temporary folder with CaffeNet's bundle, which is written when it is first asked for."""
+    with tempfile.TemporaryDirectory(prefix="deepbiq-caffenet-") as parent:
+
+        @cache
+        def folder() -> Path:
+            write_caffenet(Path(parent) / "caffenet")
+            return Path(parent) / "caffenet"
+
+        yield folder
+
+
+def _row(
+    offer: Offer, peer: Peer | None, seen: Seen | None, absent: dict[str, str], default_ms: float, roof: Roof
+) -> dict[str, Any]:
+    """One row, JSON-ready: every row has the same keys."""
+    seen, cost = seen or Seen(), peer.cost if peer else None
+    timed = seen.timed
+    ms = timed.ms if timed else None
+    roof_ms = roof.milliseconds(cost) if cost else None
+    reason = absent.get(offer.name)
+    if reason is None and timed is None:
+        reason = f"failed on every picture: {next(iter(seen.failures.values()), 'no call')}"
+    return {
+        "name": offer.name,
+        "library": offer.library,
+        "version": peer.version if peer else None,
+        "plan": offer.plan,
+        "precision": offer.precision,
+        "threads": offer.threads,
+        "note": peer.note if peer else "",
+        "ms": ms,
+        "p10_ms": timed.p10_ms if timed else None,
+        "p90_ms": timed.p90_ms if timed else None,
+        "n": timed.n if timed else 0,
+        "ratio": ms / default_ms if ms else None,
+        "plcc": seen.plcc,
+        "srocc": seen.srocc,
+        "rated_n": seen.rated_n,
+        "gmacs": cost.macs / 1e9 if cost else None,
+        "sgemm_ms": 2e-6 * cost.macs / roof.sgemm_gflops if cost else None,
+        "roof_ms": roof_ms,
+        "times_roof": ms / roof_ms if ms and roof_ms else None,
+        "failures": len(seen.failures),
+        "failed_on": dict(list(seen.failures.items())[:MOST_FAILURES]),
+        "reason": reason,
+    }

@@ -1,0 +1,149 @@
+"""The comparison with peers for a terminal, and as Markdown for README and docs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+_COLUMNS = ("method", "threads", "ms", "10 to 90 %", "times deepbiq", "PLCC", "SROCC", "GMAC", "times the roof")
+
+
+def peers_table(results: Sequence[Result]) -> str:
+    """The rows of the peers result, the fastest first, as Markdown; what did not run follows in words.
+
+    Args:
+        results: All results, of which the one of `bench peers` is taken.
+    """
+    ours = [result for result in results if result.get("benchmark") == "peers"]
+    if not ours:
+        return "*Not measured yet.*"
+    result = ours[-1]
+    ran = sorted((row for row in result["rows"] if row["reason"] is None), key=lambda row: float(row["ms"]))
+    idle = [row for row in result["rows"] if row["reason"] is not None]
+    roof = result["roof"]
+    lines = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
+    lines += [f"| {' | '.join(_cells(row, emphasis='**'))} |" for row in ran]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *(f"- Not run: {row['name']}: {row['reason']}" for row in idle),
+            *([""] if idle else []),
+            f"*{_measured_on(result)}. Roof: {_roof_words(roof)}. {result['machine']['processor']}, "
+            f"{result['date'][:10]}.*",
+        ]
+    )
+
+
+def checks_table(results: Sequence[Result]) -> str:
+    """What the run had to show, as Markdown."""
+    ours = [result for result in results if result.get("benchmark") == "peers"]
+    if not ours:
+        return "*Not measured yet.*"
+    lines = ["| row | figure | measured | bound | kept |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        f"| {check['of']} | {check['what']} | {' | '.join(_check_cells(check))} |" for check in ours[-1]["checks"]
+    ]
+    return "\n".join([*lines, *_comparison_lines(ours[-1])])
+
+
+def peers_text(result: Result) -> str:
+    """The whole result for a terminal.
+
+    Args:
+        result: Of `peers_result.compare_with_peers`.
+    """
+    ran = [row for row in result["rows"] if row["reason"] is None]
+    cells = [_COLUMNS, *(_cells(row) for row in sorted(ran, key=lambda row: float(row["ms"])))]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
+    table = [
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
+    ]
+    rows = result["rows"]
+    idle = [f"not run: {row['name']}: {row['reason']}" for row in rows if row["reason"] is not None]
+    failed = [
+        f"{row['name']} failed on {row['failures']} pictures: {_first_failure(row)}"
+        for row in rows
+        if row["failures"] and row["reason"] is None
+    ]
+    checks = []
+    for check in result["checks"]:
+        measured, bound, kept = _check_cells(check)
+        checks.append(f"{kept:14}{check['of']}: {check['what']}: {measured} ({bound})")
+    head = [_measured_on(result), f"roof: {_roof_words(result['roof'])}", ""]
+    tail = [*idle, *failed, *_comparison_lines(result)]
+    return "\n".join([*head, *table, "", *checks, *([""] if tail else []), *filter(None, tail)])
+
+
+def _cells(row: Result, emphasis: str = "") -> tuple[str, ...]:
+    ours = row["name"].startswith("deepbiq")
+    name = f"{emphasis}{row['name']}{emphasis}" if ours else row["name"]
+    if row["note"]:
+        name += f" ({row['note']})"
+    return (
+        f"{name}, {row['version']}" if not ours else name,
+        str(row["threads"] or "-"),
+        f"{row['ms']:.1f}",
+        f"{row['p10_ms']:.1f} to {row['p90_ms']:.1f}",
+        f"{row['ratio']:.2f}",
+        _number(row["plcc"], ".3f"),
+        _number(row["srocc"], ".3f"),
+        _number(row["gmacs"], ".2f"),
+        _number(row["times_roof"], ".1f"),
+    )
+
+
+def _check_cells(check: Result) -> tuple[str, str, str]:
+    verdict = {True: "yes", False: "no", None: "not measured"}[check["passes"]]
+    return (
+        _number(check["value"], ".3f"),
+        f"at {'least' if check['at_least'] else 'most'} {check['bound']:g}",
+        verdict if check["binding"] else f"({verdict})",
+    )
+
+
+def _comparison_lines(result: Result) -> list[str]:
+    comparison = result["comparison"]
+    if comparison is None:
+        return []
+    if comparison["largest"] is None:
+        return ["", "The earlier run has no row in common with this one."]
+    worst = max(comparison["rows"], key=lambda row: float(row["difference"]))
+    return [
+        "",
+        f"Against an earlier run the ratios of {len(comparison['rows'])} rows differ by at most "
+        f"{100 * comparison['largest']:.1f} % ({worst['name']}: {worst['earlier']:.2f} then, {worst['ratio']:.2f} "
+        f"now; bound {100 * comparison['bound']:g} %).",
+    ]
+
+
+def _measured_on(result: Result) -> str:
+    rated = ""
+    if result["dataset"]:
+        rated = f"; accuracy on {result['dataset']} {result['split']}, n = {result['pictures_rated']:,}"
+    return (
+        f"Array in, score out, {len(result['pictures_timed'])} pictures of 512x512 in turn, {result['rounds']} "
+        f"rounds, medians, {result['threads']} threads{rated}"
+    )
+
+
+def _roof_words(roof: Result) -> str:
+    return (
+        f"SGEMM {roof['sgemm_gflops']:.0f} GFLOP/s ({roof['sgemm_by']}), INT8 {roof['int8_gops']:.0f} GOP/s, "
+        f"memory {roof['memory_gbps']:.1f} GB/s"
+    )
+
+
+def _first_failure(row: Result) -> str:
+    file, fault = next(iter(row["failed_on"].items()))
+    return f"{file}: {fault}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

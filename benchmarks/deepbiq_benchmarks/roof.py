@@ -1,0 +1,173 @@
+"""The roof: what this machine can do at best, measured, to hold every other figure against.
+
+Three rates bound any network in any program: FP32 multiply-adds in matrix products, INT8 multiply-adds in matrix
+products, and bytes to and from memory. Each is the best of several repeats, of several sizes and, where more than
+one library is installed, of several libraries, as a roof that is too low would flatter what is held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from deepbiq.cores import usable_cores
+from deepbiq_benchmarks.graph_cost import Cost
+
+SIDES = (512, 1024, 2048)
+"""Of the square matrices: small ones stay in the cache, large ones waste less at their borders."""
+COPIED_BYTES = 1 << 28
+"""256 MiB from and to: far beyond any cache."""
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Roof:
+    """The measured rates of a machine with a number of threads.
+
+    Attributes:
+        threads: Threads of each measurement.
+        sgemm_gflops: FP32 matrix product, 10**9 operations a second; a multiply-add is two operations.
+        sgemm_by: The library that reached it.
+        int8_gops: Product of uint8 and int8 matrices into int32, likewise.
+        int8_by: The operator that reached it.
+        memory_gbps: Copy, bytes read and bytes written together, 10**9 a second (the count of STREAM's Copy).
+        sgemm_of: What every library reached.
+    """
+
+    threads: int
+    sgemm_gflops: float
+    sgemm_by: str
+    int8_gops: float
+    int8_by: str
+    memory_gbps: float
+    sgemm_of: dict[str, float]
+
+    def milliseconds(self, cost: Cost) -> float:
+        """The least time for a cost: whichever is longer, its arithmetic or its bytes (Williams et al., 2009)."""
+        arithmetic = 2e-6 * (cost.fp32_macs / self.sgemm_gflops + cost.int8_macs / self.int8_gops)
+        return max(arithmetic, 1e-6 * cost.traffic_bytes / self.memory_gbps)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the rates JSON-ready."""
+        return asdict(self)
+
+
+def measure_roof(threads: int, *, sides: tuple[int, ...] = SIDES, copied_bytes: int = COPIED_BYTES) -> Roof:
+    """Measures the machine; takes some seconds with the sizes that are set.
+
+    Args:
+        threads: At least 1.
+        sides: Sides of the square matrices.
+        copied_bytes: Size of the copy.
+    """
+    sgemm = {"onnxruntime": _onnxruntime_rate("MatMul", sides, threads)}
+    if find_spec("torch") is not None:
+        sgemm["torch"] = _torch_rate(sides, threads)
+    if threads == usable_cores():  # NumPy's BLAS takes all cores, and nothing in NumPy changes that
+        sgemm["numpy"] = max(_rate(_numpy_product(side), side) for side in sides)
+    int8 = {name: _onnxruntime_rate(name, sides, threads) for name in ("MatMulInteger", "QLinearMatMul")}
+    sgemm_by, int8_by = max(sgemm, key=sgemm.__getitem__), max(int8, key=int8.__getitem__)
+    bandwidth = _copy_rate(copied_bytes, threads)
+    return Roof(threads, sgemm[sgemm_by], sgemm_by, int8[int8_by], f"onnxruntime {int8_by}", bandwidth, sgemm)
+
+
+def _rate(product: Callable[[], object], side: int) -> float:
+    """Times a product of two square matrices; returns 10**9 operations a second, of the best repeat."""
+    return 2e-9 * side**3 / _best_seconds(product)
+
+
+def _best_seconds(call: Callable[[], object]) -> float:
+    call()
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = perf_counter()
+        call()
+        best = min(best, perf_counter() - start)
+    return best
+
+
+def _onnxruntime_rate(operator: str, sides: tuple[int, ...], threads: int) -> float:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    rates = []
+    for side in sides:
+        model, left = _product_graph(operator, side)
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        rates.append(_rate(lambda run=session.run, left=left: run(None, {"left": left}), side))  # type: ignore[misc]
+    return max(rates)
+
+
+def _product_graph(operator: str, side: int) -> tuple[bytes, Any]:
+    """Makes a graph of one product with a constant right side, as a layer's weights are, and its left side."""
+    rng = np.random.default_rng(0)
+    tensor = onnx.TensorProto
+    held: dict[str, Any]
+    if operator == "MatMul":
+        left, right = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
+        kinds, held, names = (tensor.FLOAT, tensor.FLOAT), {"right": right}, ["left", "right"]
+        return _graph_bytes(operator, names, kinds, held, side), left
+    # Seven bits, as sums of products of eight saturate on processors without VNNI.
+    low = rng.integers(0, 128, (side, side), dtype=np.uint8)
+    zeros = {"left_zero": np.uint8(0), "right_zero": np.int8(0)}
+    held = {"right": rng.integers(-64, 64, (side, side), dtype=np.int8), **zeros}
+    kinds, names = (tensor.UINT8, tensor.INT32), ["left", "right", "left_zero", "right_zero"]
+    if operator == "QLinearMatMul":
+        held |= {"scale": np.float32(0.01), "out_zero": np.uint8(128)}
+        kinds = (tensor.UINT8, tensor.UINT8)
+        names = ["left", "scale", "left_zero", "right", "scale", "right_zero", "scale", "out_zero"]
+    return _graph_bytes(operator, names, kinds, held, side), low
+
+
+def _graph_bytes(
+    operator: str, names: list[str], kinds: tuple[int, int], held: Mapping[str, Any], side: int
+) -> bytes:
+    """Makes the ONNX file of one product, from its inputs' names, the types of input and output, and constants."""
+    node = helper.make_node(operator, names, ["product"])
+    graph = helper.make_graph(
+        [node],
+        "product",
+        [helper.make_tensor_value_info("left", kinds[0], [side, side])],
+        [helper.make_tensor_value_info("product", kinds[1], [side, side])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def _torch_rate(sides: tuple[int, ...], threads: int) -> float:
+    # By name, as benchmarks must not need torch: where it is not installed there is one library less.
+    torch: Any = import_module("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            matrices = ((side, torch.rand(side, side), torch.rand(side, side)) for side in sides)
+            return max(_rate(lambda a=a, b=b: a @ b, side) for side, a, b in matrices)  # type: ignore[misc]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _numpy_product(side: int) -> Callable[[], object]:
+    left, right = (np.random.default_rng(seed).random((side, side), dtype=np.float32) for seed in range(2))
+    out = np.empty_like(left)
+    return lambda: np.matmul(left, right, out=out)
+
+
+def _copy_rate(size: int, threads: int) -> float:
+    """Copies a block with several threads at once, each its part: NumPy lets others run while it copies."""
+    source, target = np.ones(size, np.uint8), np.ones(size, np.uint8)
+    parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = _best_seconds(lambda: list(pool.map(lambda part: np.copyto(*part), parts)))
+    return 2e-9 * size / seconds
