@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from deepbiq.cores import usable_cores
 from deepbiq.engines.finite import check_finite
+from deepbiq.engines.prepared import prepared_graph, session_options
 from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
 
@@ -49,11 +50,14 @@ class OnnxRuntimeEngine:
     def _start_session(self, threads: int) -> Any:
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
+        options = session_options(threads)
+        model = prepared_graph(self._graph)
+        if model is None:
+            model = self._graph.model
+        else:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            return ort.InferenceSession(self._graph.model, options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a family of classes of its own without a common base
             raise EngineError(f"ONNX Runtime {self.version} cannot load the graph: {error}") from error
 

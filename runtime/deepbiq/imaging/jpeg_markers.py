@@ -239,12 +239,16 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
         _note_precision(state, components, 0, 63, 0)
 
     begin = start + 2 + len(body)
-    match = _SCAN_END.search(data, begin)
+    # Without an interval no restart marker may come, so any marker ends the scan: one pass instead of two.
+    match = (_SCAN_END if state.restart_interval else _MARKER).search(data, begin)
     if match is None:
         raise FaultError(f"truncated: ends at byte {len(data)} inside the picture data, no end-of-image marker")
     end = match.start()
     units, blocks = frame.units(components)
-    _check_restarts(data, begin, end, units, state.restart_interval)
+    if state.restart_interval:
+        _check_restarts(data, begin, end, units, state.restart_interval)
+    elif _RST0 <= data[match.end() - 1] <= _RST7:
+        raise FaultError("damaged JPEG: a restart marker in a scan that has no restart interval")
     # A sequential scan spends at least one bit on a block's DC coefficient and one on the others, a progressive
     # DC scan one bit (no Huffman code is shorter, T.81 Annex C); a progressive AC scan may skip thousands of
     # blocks at once.
@@ -278,10 +282,6 @@ def _check_restarts(data: bytes, begin: int, end: int, units: int, interval: int
     One marker too many at the end is tolerated: some cameras close the last interval with one.
     """
     found = b"".join(_RESTART.findall(data, begin, end))[1::2]
-    if not interval:
-        if found:
-            raise FaultError("damaged JPEG: a restart marker in a scan that has no restart interval")
-        return
     expected = _ceil(units, interval) - 1
     cycle = (_ALL_RESTARTS * (len(found) // 8 + 1))[: len(found)]
     if len(found) < expected or found != cycle:

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deepbiq.bundle import Bundle
+from deepbiq.configuration import AUTO, Configuration
 from deepbiq.cuda import find_device
+from deepbiq.engines.prepared import prepare_graph
 from deepbiq.errors import EngineError
+from deepbiq.graphs import graph_of
 from deepbiq.setting import Setting
 from deepbiq.tuning.candidates import candidates
 from deepbiq.tuning.store import save_trials
-from deepbiq.tuning.trials import Trial
+from deepbiq.tuning.trials import Trial, fastest
 from deepbiq.tuning.trying import try_all
 
 
 def tune_bundle(
     bundle: Bundle, setting: Setting, *, seconds: float, advance: Callable[[], None]
 ) -> tuple[list[Trial], Path]:
-    """Tries every configuration and keeps what was found.
+    """Tries every configuration, and keeps what was found and the chosen graph as it was optimised.
 
     Args:
         bundle: The opened bundle.
@@ -30,10 +33,13 @@ def tune_bundle(
         The trials, and the file that they were written to.
 
     Raises:
-        OptionError: When the file cannot be written.
+        OptionError: When they cannot be written.
     """
     found, refused = candidates(bundle, setting, with_tensorrt=_has_device())
     trials = [*try_all(bundle, setting, found, seconds=seconds, advance=advance), *refused]
+    chosen = fastest(trials, Configuration(AUTO, AUTO, None))
+    if chosen is not None and chosen.configuration.engine == "onnxruntime":
+        prepare_graph(graph_of(bundle, chosen.configuration.precision, "onnxruntime"))
     return trials, save_trials(bundle, setting, trials)
 
 
