@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from deepbiq.bundle import Bundle
-from deepbiq.errors import EngineError
 from deepbiq.scorer import Scorer
+from deepbiq_benchmarks.processes import peak_memory_mb, run_process
 
 LIBRARIES = "import numpy, cv2, onnxruntime"
 MODULES_NOT_IMPORTED = ("cv2", "onnxruntime")
@@ -61,8 +61,8 @@ def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict
     """
     command = [sys.executable, "-m", "deepbiq", "score", str(picture)]
     score, imports = _alternate(
-        lambda: _run(command),
-        lambda: _run([sys.executable, "-c", LIBRARIES]),
+        lambda: run_process(command),
+        lambda: run_process([sys.executable, "-c", LIBRARIES]),
         warm_up=warm_up,
         rounds=rounds,
     )
@@ -70,7 +70,7 @@ def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict
         "score_process_ms": 1000 * score,
         "imports_process_ms": 1000 * imports,
         "ratio": score / imports,
-        "peak_memory_mb": _peak_memory_mb(command),
+        "peak_memory_mb": peak_memory_mb(command),
         "warm_up": warm_up,
         "n": rounds,
     }
@@ -94,24 +94,3 @@ def _alternate(
             function()
             taken.append(perf_counter() - start)
     return median(times[0][warm_up:]), median(times[1][warm_up:])
-
-
-def _run(command: list[str]) -> None:
-    """Runs a process to its end."""
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603  # our own interpreter
-    if done.returncode:
-        raise EngineError(f"{' '.join(command)} ended with exit code {done.returncode}")
-
-
-def _peak_memory_mb(command: list[str]) -> float:
-    """Runs a process and returns its peak resident memory in MB.
-
-    A child starts with the peak of the process that forks it, so an interpreter that holds nothing starts it.
-    """
-    measure = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    launcher = [sys.executable, "-c", measure, *command]
-    done = subprocess.run(launcher, capture_output=True, text=True, check=True)  # noqa: S603  # our own interpreter
-    return int(done.stdout) / 1024  # Linux counts KiB

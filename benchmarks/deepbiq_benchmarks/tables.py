@@ -14,6 +14,8 @@ from typing import Any
 
 from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
+from deepbiq_benchmarks.peers_text import checks_table, peers_table
+from deepbiq_benchmarks.scaling_text import scaling_table
 
 Result = dict[str, Any]
 
@@ -160,6 +162,23 @@ def parity_table(results: list[Result]) -> str:
     )
 
 
+def latency_table(results: list[Result]) -> str:
+    """How long a score takes, by machine and picture, as Markdown; sweeps have a table of their own."""
+    ours = [r for r in results if r.get("benchmark") == "latency" and "sweep" not in r]
+    header = (
+        "| plan | engine | precision | threads | batch | callers | p50 | p90 | p95 | p99 | decode | sample | infer "
+        "| regress | pictures/s | cold start | peak memory | steady |"
+    )
+    return _by_circumstances(ours, header, lambda r: [_latency_line(r)])
+
+
+def latency_sweep_table(results: list[Result]) -> str:
+    """Latency against crops, megapixels and threads, by machine and picture, as Markdown."""
+    ours = [r for r in results if r.get("benchmark") == "latency" and "sweep" in r]
+    header = "| engine | precision | plan | what changes | value | p50 | p90 | p95 | p99 | steady |"
+    return _by_circumstances(ours, header, _sweep_lines)
+
+
 TABLES: dict[str, Callable[[list[Result]], str]] = {
     "accuracy table": accuracy_table,
     "subset table": subset_table,
@@ -169,6 +188,11 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "fine-tuning table": fine_tuning_table,
     "summary table": summary_table,
     "parity table": parity_table,
+    "peers table": peers_table,
+    "peers checks table": checks_table,
+    "scaling table": scaling_table,
+    "latency table": latency_table,
+    "latency sweep table": latency_sweep_table,
 }
 
 
@@ -212,6 +236,56 @@ def _parity_line(row: Result) -> str:
         "no" if row["beyond"] else "yes",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _by_circumstances(results: list[Result], header: str, lines_of: Callable[[Result], list[str]]) -> str:
+    """Writes one table for all results of the same machine, picture, model and day, with these below it."""
+    if not results:
+        return "*Not measured yet.*"
+    groups: dict[str, list[str]] = {}
+    for result in results:
+        machine, (width, height) = result["machine"], result["image_wh"]
+        device = "" if machine["NVIDIA device"] == "none" else f", {machine['NVIDIA device']}"
+        circumstances = (
+            f"*Milliseconds of a request; {result['image']} ({width}x{height}), n = {result['n']} after "
+            f"{result['warm_up']} for warm-up, model {result['model']}, {machine['processor']}{device}, "
+            f"{result['date'][:10]}.*"
+        )
+        groups.setdefault(circumstances, []).extend(lines_of(result))
+    rule = "|" + " --- |" * (header.count("|") - 1)
+    return "\n\n".join("\n".join([header, rule, *rows, "", what]) for what, rows in groups.items())
+
+
+def _latency_line(result: Result) -> str:
+    fresh = "cold_start" in result
+    cells = (
+        f"`{result['plan']}`",
+        result["engine"],
+        f"`{result['precision']}`",
+        str(result["threads"] or "engine's choice"),
+        str(result["batch"]),
+        str(result["concurrency"]),
+        *_percentiles(result),
+        *(f"{result['stages'][stage]['p50_ms']:.1f}" for stage in ("decode", "sample", "infer", "regress")),
+        f"{result['pictures_per_s']:.1f}",
+        f"{result['cold_start']['total_ms']:.0f} ms" if fresh else "-",
+        f"{result['peak_memory_mb']:.0f} MB" if fresh else "-",
+        "no" if result["disturbed"] else "yes",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _sweep_lines(result: Result) -> list[str]:
+    same = f"{result['engine']} | `{result['precision']}`"
+    return [
+        f"| {same} | `{point['plan']}` | {result['sweep']['over']} | {point['value']:g} | "
+        f"{' | '.join(_percentiles(point))} | {'no' if point['disturbed'] else 'yes'} |"
+        for point in result["sweep"]["points"]
+    ]
+
+
+def _percentiles(figures: Result) -> list[str]:
+    return [f"{figures[f'p{percent}_ms']:.1f}" for percent in (50, 90, 95, 99)]
 
 
 def _experiment(results: list[Result], name: str) -> Result:

@@ -1,4 +1,4 @@
-"""Copies and compute apart: on a driver that a C file stands for, on a CUDA in memory, and on a device if there is one."""
+"""Copies and compute apart: on a driver made of a C file, on a CUDA in memory, and on a device if there is one."""
 
 import ctypes
 import itertools

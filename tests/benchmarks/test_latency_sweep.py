@@ -1,9 +1,8 @@
 """Latency against crops, megapixels and threads."""
 
-import os
-
 import pytest
 
+from deepbiq.cores import usable_cores
 from deepbiq.errors import OptionError
 from deepbiq_benchmarks.latency import Conditions, Load
 from deepbiq_benchmarks.latency_picture import make_picture
@@ -38,7 +37,7 @@ def test_the_usual_values_rise_and_threads_end_at_the_cores():
     for over in Over:
         values = parse_values(over, None)
         assert list(values) == sorted(set(values))
-    assert parse_values(Over.THREADS, None)[-1] == os.cpu_count()
+    assert parse_values(Over.THREADS, None)[-1] == usable_cores()
 
 
 @pytest.mark.parametrize(("plan", "family"), [(None, "random"), ("dense", "random"), ("grid:4", "grid")])
