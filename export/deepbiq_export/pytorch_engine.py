@@ -29,6 +29,7 @@ class PyTorchEngine:
     name = "pytorch"
     crops_per_pass = 5
     longest_side: int | None = None
+    workers = 1
 
     def __init__(self, graph: Graph, *, threads: int | None) -> None:
         require_extra("export", "torch", "onnx", "safetensors")
@@ -61,6 +62,10 @@ class PyTorchEngine:
         features = self._run(images)
         check_finite(features, images.shape)
         return features
+
+    def features_in_worker(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the same as `features`: one worker has all of torch's threads; see `Engine`."""
+        return self.features(images)
 
     def close(self) -> None:
         """Gives torch the number of threads back that it had, and refuses later calls."""
