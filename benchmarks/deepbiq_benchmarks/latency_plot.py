@@ -54,5 +54,5 @@ def _draw_sweep(panel: Axes, sweep: dict[str, Any]) -> None:
         panel.plot(values, [point[f"{name}_ms"] for point in points], f"o{style}", label=name, markersize=4)
     panel.set(xlabel=_AXES[sweep["over"]], ylabel="milliseconds of a request")
     panel.set(xlim=(0, None), ylim=(0, 1.05 * max(point["p99_ms"] for point in points)))
-    panel.set_title(f"latency against {sweep['over']}")
+    panel.set_title(f"latency against {sweep['over']}, plan {points[0]['plan'].partition(':')[0]}")
     panel.legend(frameon=False, loc="lower right")

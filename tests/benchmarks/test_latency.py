@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from deepbiq.configuration import Configuration
 from deepbiq.errors import EngineError, ImageError
 from deepbiq.result import Timing
+from deepbiq.tuning.store import save_trials
+from deepbiq.tuning.trials import Trial
 from deepbiq_benchmarks.latency import STAGES, Conditions, Load, Run, measure, measure_steadily, summary
 from deepbiq_benchmarks.latency_picture import BenchPicture, make_picture, open_picture
 
@@ -92,6 +95,16 @@ def test_conditions_are_what_the_scorer_is_loaded_with(tiny_bundle):
     with Conditions(str(tiny_bundle), "onnxruntime", "fp32", "grid:4", "128", 1).load() as scorer:
         assert scorer.identity()["plan"] == "grid:4"
         assert scorer.setting.scale.short_side == 128
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 1), (2, 2)])
+def test_threads_are_those_asked_for_or_tuned(tiny_bundle, monkeypatch, tmp_path, asked, used):
+    conditions = Conditions(str(tiny_bundle), threads=asked)
+    with conditions.load() as scorer:
+        monkeypatch.setenv("DEEPBIQ_CACHE", str(tmp_path / "cache"))
+        assert conditions.threads_of(scorer) == asked
+        save_trials(scorer.bundle, scorer.setting, [Trial(Configuration("onnxruntime", "fp32", 1), 1.0, None)])
+        assert conditions.threads_of(scorer) == used
 
 
 def test_a_file_is_read_anew_by_every_request(samples):
