@@ -109,7 +109,7 @@ def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[Check]:
     fp32, srocc = rows.get(deepbiq_name("dense", "fp32"), {}).get("srocc"), rows.get(name, {}).get("srocc")
     drop = None if fp32 is None or srocc is None else fp32 - srocc
     ms, sgemm_ms = _ms(rows, name), rows.get(name, {}).get("sgemm_ms")
-    share = None if ms is None or sgemm_ms is None else ms / sgemm_ms
+    share = ms / sgemm_ms if ms is not None and sgemm_ms else None
     return [
         Check(name, f"times faster than {caffenet}", _ratio(rows, caffenet, name), CAFFENET_SPEED, True, ours),
         Check(

@@ -94,12 +94,12 @@ def compare_with_peers(
     Raises:
         EngineError: When the default call cannot be timed: there is nothing to compare with then.
     """
-    note("measuring the machine's roof")
-    roof = measure_roof(plan.threads)
     material = plan.material
     with ExitStack() as stack:
         caffenet = stack.enter_context(_caffenet_folder())
         offers = offers_of(plan, caffenet)
+        note("measuring the machine's roof")
+        roof = measure_roof(plan.threads)
         peers: dict[str, Peer] = {}
         absent: dict[str, str] = {}
         for offer in offers:
