@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deepbiq_benchmarks.peers_crops import crops_name
-from deepbiq_benchmarks.peers_deepbiq import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, deepbiq_name
+from deepbiq_benchmarks.peers_names import (
+    BARE,
+    CAFFENET_CROPS,
+    CAFFENET_DENSE,
+    DEFAULT,
+    crops_name,
+    deepbiq_name,
+)
 
 Row = Mapping[str, Any]
 

@@ -24,9 +24,8 @@ from deepbiq.regression import LinearRegressor
 from deepbiq.scorer import load
 from deepbiq.setting import settle
 from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
+from deepbiq_benchmarks.peers_names import CROPS, crops_name
 
-CROPS = 25
-"""The paper's number."""
 BATCHES = (25, 5)
 SEED = 0
 TRIALS = 3
@@ -55,11 +54,6 @@ def crops_offers(bundle: Path, caffenet: Callable[[], Path], threads: int) -> It
         for library, maker, install in makers:
             opening = partial(_open, folder, maker, threads, rated)
             yield Offer(crops_name(title, library), library, opening, install, threads)
-
-
-def crops_name(network: str, library: str) -> str:
-    """Names a row."""
-    return f"{CROPS} crops of {network}, {library}"
 
 
 def crop_graph(model: bytes, output: str) -> bytes:

@@ -13,12 +13,7 @@ from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.graph_cost import Cost, graph_cost
 from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
 from deepbiq_benchmarks.peers_crops import INSTALL, crop_graph
-
-DEFAULT = "deepbiq as it is"
-"""`deepbiq.load()` with nothing chosen but the threads: what every other row is compared with."""
-BARE = "the graph of that call, bare onnxruntime"
-CAFFENET_DENSE = "CaffeNet, deepbiq dense"
-CAFFENET_CROPS = "CaffeNet, deepbiq random:25"
+from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, deepbiq_name
 
 
 def deepbiq_offers(
@@ -44,11 +39,6 @@ def deepbiq_offers(
     for name, plan in ((CAFFENET_DENSE, "dense"), (CAFFENET_CROPS, "random:25")):
         opening = partial(_open_scorer, caffenet, plan, "fp32", threads, False)
         yield Offer(name, library, opening, install, threads, plan, "fp32")
-
-
-def deepbiq_name(plan: str, precision: str) -> str:
-    """Names a row."""
-    return f"deepbiq {plan} {precision}"
 
 
 def scorer_cost(scorer: Scorer, graph: Graph, picture: Bgr) -> Cost:

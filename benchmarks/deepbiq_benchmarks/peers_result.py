@@ -17,9 +17,10 @@ from deepbiq_benchmarks.caffenet import write_caffenet
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
-from deepbiq_benchmarks.peers_deepbiq import DEFAULT, deepbiq_offers
+from deepbiq_benchmarks.peers_deepbiq import deepbiq_offers
 from deepbiq_benchmarks.peers_material import PeersMaterial
 from deepbiq_benchmarks.peers_measure import Seen, rate_peers, time_peers
+from deepbiq_benchmarks.peers_names import DEFAULT
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.roof import Roof, measure_roof
 

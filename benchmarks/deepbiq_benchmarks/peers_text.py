@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepbiq_benchmarks.peers_names import BARE
+
 Result = dict[str, Any]
 
 _COLUMNS = ("method", "threads", "ms", "10 to 90 %", "times deepbiq", "PLCC", "SROCC", "GMAC", "times the roof")
@@ -34,6 +36,32 @@ def peers_table(results: Sequence[Result]) -> str:
             f"*{_measured_on(result)}. Roof: {_roof_words(roof)}. {result['machine']['processor']}, "
             f"{result['date'][:10]}.*",
         ]
+    )
+
+
+def peers_summary_table(results: Sequence[Result]) -> str:
+    """A short table for a front page: the default call, the paper's crops in the fastest library, other packages.
+
+    Args:
+        results: All results, of which the one of `bench peers` is taken.
+    """
+    ours = [result for result in results if result.get("benchmark") == "peers"]
+    if not ours:
+        return "*Not measured yet.*"
+    result = ours[-1]
+    ran = sorted((row for row in result["rows"] if row["reason"] is None), key=lambda row: float(row["ms"]))
+    # deepbiq's plans and its CaffeNet, and the bare graph, are in the whole table only.
+    kinds: dict[str, Result] = {}
+    for row in ran:
+        if row["plan"] is None and row["name"] != BARE:
+            crops = row["name"].startswith("25 crops")
+            kinds.setdefault(row["name"].rpartition(",")[0] if crops else row["name"], row)
+    lines = ["| method | ms | times deepbiq | PLCC | SROCC |", "| --- | --- | --- | --- | --- |"]
+    for row in kinds.values():
+        name, _, ms, _, ratio, plcc, srocc, *_ = _cells(row, emphasis="**")
+        lines.append(f"| {name} | {ms} | {ratio} | {plcc} | {srocc} |")
+    return "\n".join(
+        [*lines, "", f"*{_measured_on(result)}. {result['machine']['processor']}, {result['date'][:10]}.*"]
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
-from deepbiq_benchmarks.peers_text import checks_table, peers_table
+from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 from deepbiq_benchmarks.scaling_text import scaling_table
 
 Result = dict[str, Any]
@@ -189,6 +189,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "summary table": summary_table,
     "parity table": parity_table,
     "peers table": peers_table,
+    "peers summary table": peers_summary_table,
     "peers checks table": checks_table,
     "scaling table": scaling_table,
     "latency table": latency_table,

@@ -22,10 +22,10 @@ from deepbiq_benchmarks.alternation import summarise, time_in_turn
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
-from deepbiq_benchmarks.peers_deepbiq import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT
 from deepbiq_benchmarks.peers_measure import rate_peers, time_peers
+from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT
 from deepbiq_benchmarks.peers_packages import package_offers
-from deepbiq_benchmarks.peers_text import checks_table, peers_table
+from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 
 SQUARE = np.full((512, 512, 3), 90, np.uint8)
 BLUES = (10, 40, 80, 120, 200)
@@ -278,5 +278,39 @@ def test_a_results_file_of_another_benchmark_is_not_compared_with(samples, tmp_p
     assert "no result of bench peers" in done.stderr
 
 
+def test_the_short_table_has_the_fastest_library_of_each_kind():
+    def full(name, ms, reason=None, plan=None):
+        spread = {"p10_ms": ms, "p90_ms": ms, "gmacs": None, "times_roof": None}
+        what = {"version": "1", "note": "", "threads": 2, "plcc": None, "reason": reason, "failures": 0}
+        return {**row(name, ms, plan), **spread, **what}
+
+    rows = [
+        full(DEFAULT, 20.0),
+        full(BARE, 19.0),
+        full("deepbiq dense int8", 20.0, plan="dense"),
+        full("25 crops of CaffeNet, onnxruntime", 240.0),
+        full("25 crops of CaffeNet, openvino", 230.0),
+        full("25 crops of CaffeNet, pytorch", 0.0, reason="no torch"),
+        full("BRISQUE, brisque", 100.0),
+    ]
+    result = {
+        "benchmark": "peers", "dataset": None, "split": None, "pictures_timed": ["a.png"], "rounds": 3,
+        "threads": 2, "rows": rows, "roof": {}, "checks": [], "comparison": None, "machine": {"processor": "a CPU"},
+        "date": "2026-11-24T12:00:00+00:00",
+    }  # fmt: skip
+    table = peers_summary_table([{"benchmark": "parity"}, result]).splitlines()
+    assert [line.split(" | ")[:2] for line in table[2:5]] == [
+        ["| **deepbiq as it is**", "20.0"],
+        ["| BRISQUE, brisque, 1", "100.0"],
+        ["| 25 crops of CaffeNet, openvino, 1", "230.0"],
+    ]
+    assert table[5] == ""
+
+
 def test_tables_say_so_when_nothing_was_measured():
-    assert peers_table([]) == checks_table([{"benchmark": "parity"}]) == "*Not measured yet.*"
+    assert (
+        peers_table([])
+        == peers_summary_table([])
+        == checks_table([{"benchmark": "parity"}])
+        == "*Not measured yet.*"
+    )
