@@ -49,7 +49,8 @@ def parity(
     engine: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnxruntime, rounded-fp16 (FP16 as a GPU stores it) or tensorrt; repeatable (default: all)."
+            help="onnxruntime, openvino, rounded-fp16 (FP16 as a GPU stores it) or tensorrt; repeatable "
+            "(default: all)."
         ),
     ] = None,
     precision: Annotated[
