@@ -19,6 +19,7 @@ from deepbiq.plans import PLAN_HELP, parse_plan
 
 PLANS = ("dense", "random:25", "grid:25", "whole")
 PRECISIONS = ("fp32", "int8")
+CPU_ENGINES = ("onnxruntime", "openvino")
 BOUND_MISSED = 1
 
 
@@ -58,6 +59,12 @@ def peers(
             help=f"{PRECISION_HELP.removeprefix('auto, ')}; repeatable (default: {', '.join(PRECISIONS)})."
         ),
     ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="deepbiq's engine of those rows; repeatable (default: those for CPUs that this deepbiq has)."
+        ),
+    ] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option(help="Part of a row's name: only rows that hold one run, and the default call; repeatable."),
@@ -84,6 +91,7 @@ def peers(
     if plot is not None:
         require_extra("bench", "matplotlib")
     from deepbiq.bundle import default_bundle_path
+    from deepbiq.engines import engine_names
     from deepbiq_benchmarks.peers_material import find_peers_material
     from deepbiq_benchmarks.peers_result import PeersPlan, compare_with_peers
     from deepbiq_benchmarks.peers_text import checks_table, peers_table, peers_text
@@ -99,6 +107,7 @@ def peers(
         bundle=default_bundle_path() if bundle is None else bundle,
         plans=names,
         precisions=precision or PRECISIONS,
+        engines=engine or [name for name in CPU_ENGINES if name in engine_names()],
         threads=threads or usable_cores(),
         rounds=rounds,
         wanted=peer or [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from deepbiq import __version__
@@ -13,11 +14,16 @@ from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.graph_cost import Cost, graph_cost
 from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
 from deepbiq_benchmarks.peers_crops import INSTALL, crop_graph
-from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, deepbiq_name
+from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, EVERYWHERE, deepbiq_name
 
 
 def deepbiq_offers(
-    bundle: Path, caffenet: Callable[[], Path], plans: Sequence[str], precisions: Sequence[str], threads: int
+    bundle: Path,
+    caffenet: Callable[[], Path],
+    plans: Sequence[str],
+    precisions: Sequence[str],
+    engines: Sequence[str],
+    threads: int,
 ) -> Iterator[Offer]:
     """Lists deepbiq's rows.
 
@@ -26,19 +32,18 @@ def deepbiq_offers(
         caffenet: Returns the bundle of CaffeNet with random weights; called when one of its rows is opened.
         plans: Sampling plans.
         precisions: Of each plan.
+        engines: Of each precision.
         threads: Threads of an inference.
     """
-    install, library = INSTALL, "onnxruntime"
-    opening = partial(_open_scorer, lambda: bundle, None, "auto", threads, True)
-    yield Offer(DEFAULT, library, opening, install, threads)
-    yield Offer(BARE, library, partial(_open_bare, bundle, threads), install, threads)
-    for plan in plans:
-        for precision in precisions:
-            opening = partial(_open_scorer, lambda: bundle, plan, precision, threads, True)
-            yield Offer(deepbiq_name(plan, precision), library, opening, install, threads, plan, precision)
+    opening = partial(_open_scorer, lambda: bundle, None, "auto", "auto", threads, True)
+    yield Offer(DEFAULT, "deepbiq", opening, INSTALL, threads)
+    yield Offer(BARE, "deepbiq", partial(_open_bare, bundle, threads), INSTALL, threads)
+    for plan, precision, engine in product(plans, precisions, engines):
+        opening = partial(_open_scorer, lambda: bundle, plan, precision, engine, threads, True)
+        yield Offer(deepbiq_name(plan, precision, engine), engine, opening, INSTALL, threads, plan, precision)
     for name, plan in ((CAFFENET_DENSE, "dense"), (CAFFENET_CROPS, "random:25")):
-        opening = partial(_open_scorer, caffenet, plan, "fp32", threads, False)
-        yield Offer(name, library, opening, install, threads, plan, "fp32")
+        opening = partial(_open_scorer, caffenet, plan, "fp32", EVERYWHERE, threads, False)
+        yield Offer(name, EVERYWHERE, opening, INSTALL, threads, plan, "fp32")
 
 
 def scorer_cost(scorer: Scorer, graph: Graph, picture: Bgr) -> Cost:
@@ -56,9 +61,9 @@ def scorer_cost(scorer: Scorer, graph: Graph, picture: Bgr) -> Cost:
 
 
 def _open_scorer(
-    folder: Callable[[], Path], plan: str | None, precision: str, threads: int, rated: bool, trial: Bgr
+    folder: Callable[[], Path], plan: str | None, precision: str, engine: str, threads: int, rated: bool, trial: Bgr
 ) -> Peer:
-    scorer = load(folder(), plan=plan, precision=precision, engine="onnxruntime", threads=threads)
+    scorer = load(folder(), plan=plan, precision=precision, engine=engine, threads=threads)
     graph = _graph_of(scorer)
 
     def score(bgr: Bgr) -> float | None:
@@ -67,28 +72,42 @@ def _open_scorer(
 
     note = "" if rated else RANDOM_WEIGHTS
     if plan is None:
-        note = f"{scorer.setting.plan}, {scorer.engine.precision}"
+        note = f"{scorer.setting.plan}, {scorer.engine.precision}, {scorer.engine.name}"
     return Peer(score, __version__, note, scorer_cost(scorer, graph, trial), rated=rated, close=scorer.close)
 
 
 def _open_bare(bundle: Path, threads: int, trial: Bgr) -> Peer:
-    """Runs the default call's graph and nothing else: what is missing to the call is deepbiq's own part of it."""
+    """Runs the default call's graph and nothing else: what is missing to the call is deepbiq's own part of it.
+
+    All pictures that are timed are of one size, so one of them, sampled beforehand, stands for all.
+    """
+    scorer = load(bundle, threads=threads)
+    setting = scorer.setting
+    graph = _graph_of(scorer)
+    images = sample(trial, setting.plan, setting.size, setting.stride).images
+    run, note = _bare_run(scorer, graph, images, threads)
+    cost = scorer_cost(scorer, graph, trial)
+    return Peer(run, scorer.engine.version, note, cost, rated=False, close=scorer.close)
+
+
+def _bare_run(scorer: Scorer, graph: Graph, images: Bgr, threads: int) -> tuple[Callable[[Bgr], None], str]:
+    """Returns one pass over sampled images: ONNX Runtime on its own, any other library through its engine."""
+    if scorer.engine.name != EVERYWHERE:
+
+        def run_engine(_: Bgr) -> None:
+            scorer.engine.features(images)
+
+        return run_engine, f"{scorer.engine.name}, no sampling, no regression"
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    with load(bundle, engine="onnxruntime", threads=threads) as scorer:
-        graph, setting = _graph_of(scorer), scorer.setting
-        cost = scorer_cost(scorer, graph, trial)
     session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
-    images = sample(trial, setting.plan, setting.size, setting.stride).images
 
-    def run(bgr: Bgr) -> None:
-        # The sampled picture is prepared outside: all pictures that are timed are of one size.
-        del bgr
+    def run(_: Bgr) -> None:
         session.run([graph.output_name], {graph.input_name: images})
 
-    return Peer(run, ort.__version__, "no sampling, no regression", cost, rated=False)
+    return run, "bare onnxruntime, no sampling, no regression"
 
 
 def _graph_of(scorer: Scorer) -> Graph:

@@ -6,7 +6,8 @@ CROPS = 25
 """The paper's number."""
 DEFAULT = "deepbiq as it is"
 """`deepbiq.load()` with nothing chosen but the threads: what every other row is compared with."""
-BARE = "the graph of that call, bare onnxruntime"
+BARE = "the graph of that call alone"
+EVERYWHERE = "onnxruntime"
 CAFFENET_DENSE = "CaffeNet, deepbiq dense"
 CAFFENET_CROPS = "CaffeNet, deepbiq random:25"
 
@@ -16,6 +17,6 @@ def crops_name(network: str, library: str) -> str:
     return f"{CROPS} crops of {network}, {library}"
 
 
-def deepbiq_name(plan: str, precision: str) -> str:
-    """Names the row of a plan and precision of deepbiq."""
-    return f"deepbiq {plan} {precision}"
+def deepbiq_name(plan: str, precision: str, engine: str = EVERYWHERE) -> str:
+    """Names the row of a plan, precision and engine of deepbiq; ONNX Runtime goes without saying."""
+    return f"deepbiq {plan} {precision}" + ("" if engine == EVERYWHERE else f", {engine}")

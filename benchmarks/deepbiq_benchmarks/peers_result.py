@@ -36,6 +36,7 @@ class PeersPlan:
         bundle: deepbiq's model.
         plans: Its sampling plans.
         precisions: Of each plan.
+        engines: Of each precision.
         threads: Of every library that has such a setting.
         rounds: Turns of every peer on every picture.
         wanted: Parts of names; only rows whose name holds one of them run, besides the default call. Empty runs
@@ -46,6 +47,7 @@ class PeersPlan:
     bundle: Path
     plans: Sequence[str]
     precisions: Sequence[str]
+    engines: Sequence[str]
     threads: int
     rounds: int
     wanted: Sequence[str]
@@ -59,7 +61,7 @@ def offers_of(plan: PeersPlan, caffenet: Callable[[], Path]) -> list[Offer]:
         OptionError: When nothing but the default call is left.
     """
     everything = [
-        *deepbiq_offers(plan.bundle, caffenet, plan.plans, plan.precisions, plan.threads),
+        *deepbiq_offers(plan.bundle, caffenet, plan.plans, plan.precisions, plan.engines, plan.threads),
         *crops_offers(plan.bundle, caffenet, plan.threads),
         *package_offers(plan.threads),
     ]

@@ -142,6 +142,7 @@ class ScalingPlan:
     Attributes:
         bundle: The bundle.
         precisions: Of its network.
+        engine: That runs it.
         picture: (H, W, 3) uint8 BGR; every size is made of it.
         threads: Of everything but the series of threads.
         rounds: Counted calls of every point.
@@ -152,6 +153,7 @@ class ScalingPlan:
 
     bundle: Path
     precisions: Sequence[str]
+    engine: str
     picture: Bgr
     threads: int
     rounds: int
@@ -179,7 +181,7 @@ def measure_scaling(
         roofs[threads] = measure(threads)
     series = [one for precision in plan.precisions for one in _all_series(plan, precision, roofs, note)]
     memory = [_memory_check(one) for one in series if one.points[0].memory_mb is not None]
-    with load(plan.bundle, engine="onnxruntime", precision=plan.precisions[0]) as scorer:
+    with load(plan.bundle, engine=plan.engine, precision=plan.precisions[0]) as scorer:
         identity = {"model": scorer.bundle.model_id, "engine": scorer.engine.name, "version": scorer.engine.version}
     return {
         "benchmark": "scaling",
@@ -213,7 +215,7 @@ def photo_of(picture: Bgr, megapixels: float) -> Bgr:
 def _all_series(
     plan: ScalingPlan, precision: str, roofs: Mapping[int, Roof], note: Callable[[str], None]
 ) -> Iterator[Series]:
-    opening = partial(load, plan.bundle, engine="onnxruntime", precision=precision)
+    opening = partial(load, plan.bundle, engine=plan.engine, precision=precision)
     square = resize(plan.picture, (512, 512))
     roof = roofs[plan.threads]
     note(f"{precision}: crops")
@@ -296,7 +298,7 @@ def _memory_of(photo: Bgr, scorer: Scorer, scale: str, bundle: Path) -> float:
         file = Path(folder) / "photo.jpg"
         write_atomically(file, encoded)
         words = ["score", str(file), "--bundle", str(bundle), "--scale", scale, "--plan", "dense"]
-        chosen = ["--engine", "onnxruntime", "--precision", scorer.engine.precision]
+        chosen = ["--engine", scorer.engine.name, "--precision", scorer.engine.precision]
         return peak_memory_mb([sys.executable, "-m", "deepbiq", *words, *chosen])
 
 

@@ -25,6 +25,7 @@ def scaling(
         list[str] | None,
         typer.Option(help=f"{PRECISION_HELP.removeprefix('auto, ')}; repeatable (default: fp32, int8)."),
     ] = None,
+    engine: Annotated[str, typer.Option(help="deepbiq's engine, one for CPUs.")] = "onnxruntime",
     crops: Annotated[
         list[int] | None, typer.Option(min=1, help="N of random:N; repeatable (default: 1 to 100).")
     ] = None,
@@ -65,6 +66,7 @@ def scaling(
     plan = ScalingPlan(
         bundle=default_bundle_path() if bundle is None else bundle,
         precisions=precisions,
+        engine=engine,
         picture=read_bgr(picture),
         threads=threads or usable_cores(),
         rounds=rounds,
@@ -79,7 +81,7 @@ def scaling(
 
         save_figure(draw_scaling(result), plot)
     if results is not None:
-        written = save_result(results, ("scaling", f"threads{plan.threads}"), result)
+        written = save_result(results, ("scaling", result["engine"], f"threads{plan.threads}"), result)
         typer.echo(f"deepbiq: wrote {written}", err=True)
     if fmt is TableFormat.JSON:
         typer.echo(json.dumps(result, indent=2))

@@ -212,7 +212,7 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     results.mkdir()
     words = ["--root", data_set, "--dataset", "csv", "--bundle", tiny_bundle, "--rounds", 2, "--threads", 1]
     words += ["--timed-pictures", 2, "--precision", "fp32", "--plan", "dense", "--plan", "whole"]
-    words += ["--peer", "efficientnet", "--peer", "bare"]
+    words += ["--peer", "efficientnet", "--peer", "graph", "--engine", "onnxruntime"]
     plot = tmp_path / "plot.png"
     if find_spec("matplotlib"):
         words += ["--plot", plot]
@@ -226,12 +226,13 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     default = rows[DEFAULT]
     assert (default["ratio"], default["n"], default["rated_n"]) == (1, 4, len(BLUES))
     assert default["plcc"] == pytest.approx(1)
-    assert default["note"] == "dense, fp32"
+    assert default["note"] == "dense, fp32, onnxruntime"
     crops = rows["25 crops of EfficientNet-Lite0, onnxruntime"]
     assert crops["ratio"] == pytest.approx(crops["ms"] / default["ms"])
     assert crops["srocc"] == pytest.approx(1)
     assert crops["times_roof"] == pytest.approx(crops["ms"] / crops["roof_ms"])
     assert rows["25 crops of EfficientNet-Lite0, pytorch"]["reason"]  # the tiny network is none of PyTorch's
+    assert rows[BARE]["note"].startswith("bare onnxruntime")
     assert rows[CAFFENET_DENSE]["note"] == "random weights: timed only"
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
@@ -242,7 +243,7 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert again.exit_code in (0, 1), again.stderr
     assert "Against an earlier run the ratios of " in again.stdout
     assert "- Not run: 25 crops of EfficientNet-Lite0, pytorch" in again.stdout
-    assert "**deepbiq as it is** (dense, fp32)" in again.stdout
+    assert "**deepbiq as it is** (dense, fp32, onnxruntime)" in again.stdout
 
 
 def test_without_any_peer_only_deepbiq_runs(tiny_bundle, samples):
