@@ -106,5 +106,6 @@ def test_the_command_writes_what_it_measured(samples, tmp_path):
     assert {"n", "loop_per_s", "stream_per_s"} <= result["stream"].keys()
 
 
-def test_no_photographs_are_a_usage_error(tmp_path):
-    assert run(tmp_path / "nothing.jpg")[0] == 2
+@pytest.mark.parametrize(("photographs", "code"), [("nothing.jpg", 3), (".", 2), ("*.jpg", 2)])
+def test_what_cannot_be_read_and_nothing_at_all_end_as_everywhere(tmp_path, photographs, code):
+    assert run(tmp_path / photographs)[0] == code

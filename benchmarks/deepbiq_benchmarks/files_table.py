@@ -1,0 +1,47 @@
+"""The results of `deepbiq bench files` as a table for the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def files_table(results: Sequence[Result]) -> str:
+    """How cost grows with megapixels, and what a stream gains, as Markdown."""
+    ours = [result for result in results if result.get("benchmark") == "files"]
+    return "\n\n".join(_table(result) for result in ours) or "*Not measured yet.*"
+
+
+def _table(result: Result) -> str:
+    stream, memory = result["stream"], result["memory"]
+    sizes = [
+        f"| {row['megapixels']:.2g} megapixels, {row['bytes'] / 1e6:.2f} MB | {row['score_ms']:.1f} ms | "
+        f"{row['entropy_ms']:.1f} ms |"
+        for row in result["sizes"]
+    ]
+    checks = [
+        f"| {name} | {_figure(check['value'])} | {check['bound']} | {'yes' if check['passes'] else 'no'} |"
+        for name, check in result["checks"].items()
+    ]
+    return "\n".join(
+        [
+            "| JPEG | file to score | its entropy decoding alone |",
+            "| --- | --- | --- |",
+            *sizes,
+            "",
+            "| what | measured | bound | kept |",
+            "| --- | --- | --- | --- |",
+            *checks,
+            "",
+            f"*{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, {stream['stream_per_s']:.1f} as a "
+            f"stream; peak memory {memory['smallest_mb']:.0f} MB, with 48 megapixels {memory['largest_mb']:.0f} MB. "
+            f"Plan {result['plan']}, {result['engine']} {result['precision']}, model {result['model']}, "
+            f"{result['machine']['processor']}, {result['date'][:10]}.*",
+        ]
+    )
+
+
+def _figure(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value).lower()
