@@ -35,8 +35,9 @@ def _table(result: Result) -> str:
             "| --- | --- | --- | --- |",
             *checks,
             "",
-            f"*{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, {stream['stream_per_s']:.1f} as a "
-            f"stream; peak memory {memory['smallest_mb']:.0f} MB, with 48 megapixels {memory['largest_mb']:.0f} MB. "
+            f"*{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, "
+            f"{stream['stream_per_s']:.1f} as a stream; peak memory {memory['smallest_mb']:.0f} MB, with 48 "
+            f"megapixels {memory['largest_mb']:.0f} MB. "
             f"Plan {result['plan']}, {result['engine']} {result['precision']}, model {result['model']}, "
             f"{result['machine']['processor']}, {result['date'][:10]}.*",
         ]
