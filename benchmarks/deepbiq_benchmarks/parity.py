@@ -49,7 +49,6 @@ class Variant:
 
 VARIANTS = (
     *(Variant("onnxruntime", precision) for precision in ("fp32", "fp16", CPU_INT8, TENSORRT_INT8)),
-    *(Variant("openvino", precision) for precision in ("fp32", CPU_INT8)),
     Variant("rounded-fp16", "fp16"),
     *(Variant("tensorrt", precision) for precision in ("fp32", "fp16", TENSORRT_INT8)),
 )

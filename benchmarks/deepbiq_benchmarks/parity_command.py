@@ -49,8 +49,7 @@ def parity(
     engine: Annotated[
         list[str] | None,
         typer.Option(
-            help="onnxruntime, openvino, rounded-fp16 (FP16 as a GPU stores it) or tensorrt; repeatable "
-            "(default: all)."
+            help="onnxruntime, rounded-fp16 (FP16 as a GPU stores it) or tensorrt; repeatable (default: all)."
         ),
     ] = None,
     precision: Annotated[

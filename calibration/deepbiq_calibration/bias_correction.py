@@ -66,9 +66,10 @@ def _with_twins(model: onnx.ModelProto, quantised: onnx.ModelProto, layers: Sequ
     made = producers(quantised)
     constants = {item.name: item for item in quantised.graph.initializer}
     copied: set[str] = set()
+    known = producers(model).keys()
 
     def twin_of(tensor: str) -> str:
-        """Copies the Q/DQ nodes before a twin down to the tensor of the FP32 network that they read."""
+        """Copies the nodes before a twin, Q/DQ and bytes, down to the tensor of the FP32 network that they read."""
         node = made.get(tensor)
         if tensor in constants:
             if tensor not in copied:
@@ -78,7 +79,7 @@ def _with_twins(model: onnx.ModelProto, quantised: onnx.ModelProto, layers: Sequ
                 both.graph.initializer.append(renamed)
                 copied.add(tensor)
             return _TWIN + tensor
-        if node is None or node.op_type not in ("QuantizeLinear", _DEQUANTISE):
+        if node is None or (node.op_type not in ("QuantizeLinear", _DEQUANTISE) and tensor in known):
             return tensor
         if tensor not in copied:
             copied.add(tensor)

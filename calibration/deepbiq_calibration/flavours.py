@@ -33,6 +33,7 @@ from deepbiq_calibration.network import (
     replace,
     tensors_of,
 )
+from deepbiq_calibration.pixels import mean_of_pixels, pixel_steps, take_pixels_as_they_are
 from deepbiq_calibration.saturation import safe_scales
 
 Flavour = Literal["cpu", "tensorrt"]
@@ -96,7 +97,7 @@ def _to_cpu(
     mine = feeding(model, features)
     outside = [node.name for node in model.graph.node if node.name not in {node.name for node in mine}]
     values = initialisers(model)
-    steps = {
+    steps: dict[str, Any] = {
         node.input[1]: [
             {"quant_type": QuantType.QInt8, "axis": 0, "scale": scale, "zero_point": np.int8(0)}
             for scale in safe_scales(np.asarray(values[node.input[1]], np.float32))
@@ -104,6 +105,9 @@ def _to_cpu(
         for node in layers_of(model, features)
         if node.name not in left_in_float
     }
+    pixels = mean_of_pixels(model)
+    if pixels is not None:
+        steps |= pixel_steps(*pixels)
     found = _run(
         model,
         ranges,
@@ -112,6 +116,8 @@ def _to_cpu(
         operators=_CPU_OPERATORS,
         options={"ActivationSymmetric": False, "WeightSymmetric": True, "TensorQuantOverrides": steps},
     )
+    if pixels is not None:
+        take_pixels_as_they_are(found, pixels[0])
     return _keep_in_float(found, left_in_float)
 
 

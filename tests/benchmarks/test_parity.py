@@ -240,7 +240,7 @@ def test_text_plot_and_results_file(make_bundle, data_set, tmp_path):
         (["--images", "{pictures}", "--root", "."], "either --root"),
         (["--images", "{empty}"], "no pictures in folder"),
         (["--images", "{pictures}/nothing*.png"], "nothing matches"),
-        (["--images", "{pictures}", "--engine", "armnn"], "compares onnxruntime, openvino, rounded-fp16"),
+        (["--images", "{pictures}", "--engine", "armnn"], "compares onnxruntime, rounded-fp16, tensorrt"),
         (["--images", "{pictures}", "--precision", "int4"], "unknown precision 'int4'"),
         (["--images", "{pictures}", "--precision", "fp32", "--engine", "onnxruntime"], "nothing to compare"),
         (["--images", "{pictures}", "--plan", "random"], "random:25"),
