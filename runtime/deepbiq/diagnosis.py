@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from deepbiq import __version__
 from deepbiq.bundle import Bundle, open_bundle
 from deepbiq.cuda import NoDeviceError, find_device
 from deepbiq.engines import ENGINES
-from deepbiq.engines.openvino import INSTALL
 from deepbiq.errors import BundleError, DeepBIQError, EngineError
 from deepbiq.golden import GoldenCheck, check_golden
 from deepbiq.nvidia_diagnosis import EngineFile, Part, describe_device, engine_files, tensorrt_parts, try_engines
@@ -26,7 +24,7 @@ from deepbiq.processor import processor
 from deepbiq.scorer import Scorer, load
 
 PACKAGES = (
-    "deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "openvino", "typer", "rich",
+    "deepbiq", "numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "typer", "rich",
     "cuda-bindings", "pycuda", "tensorrt", "tensorrt-rtx",
 )  # fmt: skip
 
@@ -128,29 +126,25 @@ def _engine_findings(bundle: Bundle | None) -> tuple[EngineFinding, ...]:
     if bundle is None:
         detail = "not tried: the bundle is unusable"
         return tuple(EngineFinding(name, "", works=False, detail=detail) for name in ENGINES)
-    on_cpus = [_try_on_cpu(bundle, "onnxruntime", key) for key in bundle.manifest["graphs"]]
-    if find_spec("openvino") is None:
-        on_cpus.append(EngineFinding("openvino", "", works=False, detail=f"not installed, optional: {INSTALL}"))
-    else:
-        on_cpus += [_try_on_cpu(bundle, "openvino", key) for key in bundle.manifest["graphs"]]
+    onnxruntime = [_try_onnxruntime(bundle, key) for key in bundle.manifest["graphs"]]
     tensorrt = [EngineFinding("tensorrt", *finding) for finding in try_engines(bundle)]
-    return (*on_cpus, *tensorrt)
+    return (*onnxruntime, *tensorrt)
 
 
-def _try_on_cpu(bundle: Bundle, engine: str, key: str) -> EngineFinding:
+def _try_onnxruntime(bundle: Bundle, key: str) -> EngineFinding:
     """Scores the golden pictures with one graph; that of INT8 for TensorRT runs here, too, only slower."""
     with ExitStack() as stack:
 
         @cache
         def scorer_of(plan: str | None) -> Scorer:
-            return stack.enter_context(load(bundle.path, engine=engine, precision=key, plan=plan))
+            return stack.enter_context(load(bundle.path, engine="onnxruntime", precision=key, plan=plan))
 
         try:
-            found = f"{engine} {scorer_of(None).engine.version}"
+            found = f"onnxruntime {scorer_of(None).engine.version}"
             checks = check_golden(bundle, key, lambda data, plan: scorer_of(plan)(data).score)
         except DeepBIQError as error:
-            return EngineFinding(engine, key, works=False, detail=str(error))
-        return EngineFinding(engine, key, *_verdict(checks, key.partition("-")[0], found))
+            return EngineFinding("onnxruntime", key, works=False, detail=str(error))
+        return EngineFinding("onnxruntime", key, *_verdict(checks, key.partition("-")[0], found))
 
 
 def _verdict(checks: list[GoldenCheck], kind: str, found: str) -> tuple[bool, str]:

@@ -6,9 +6,9 @@ import pytest
 
 from deepbiq.cores import usable_cores
 from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
-from deepbiq.engines.openvino import OpenVinoEngine
 from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
+from deepbiq_benchmarks.openvino_engine import OpenVinoEngine
 from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
@@ -16,11 +16,10 @@ NAMES = {"input_name": "image", "output_name": "features"}
 
 
 @pytest.fixture(params=[OnnxRuntimeEngine, OpenVinoEngine])
-def engine_of(request, tmp_path, monkeypatch):
-    """Makes each engine for CPUs of a graph; what OpenVINO compiles is kept in a folder of the test's."""
+def engine_of(request):
+    """Makes each engine for CPUs of a graph; OpenVINO's is one of the benchmarks'."""
     if request.param is OpenVinoEngine:
-        pytest.importorskip("openvino", reason="needs the extra deepbiq[openvino]")
-    monkeypatch.setenv("DEEPBIQ_CACHE", str(tmp_path))
+        pytest.importorskip("openvino", reason="needs the extra deepbiq[peers]")
     return partial(make_engine, request.param)
 
 

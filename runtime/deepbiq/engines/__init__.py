@@ -18,7 +18,7 @@ from deepbiq.graphs import CPU_INT8, graph_of, keeps_accuracy
 from deepbiq.plans import Plan
 from deepbiq.setting import Setting
 
-ENGINES = ("onnxruntime", "openvino", "tensorrt")
+ENGINES = ("onnxruntime", "tensorrt")
 """What deepbiq itself brings."""
 ENGINE_HELP = f"auto, {', '.join(ENGINES)}, or pytorch where the extra export is installed."
 
@@ -39,8 +39,8 @@ def create_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> En
     """Creates the engine that was asked for, or refuses; only `auto` chooses, and says what it passed over.
 
     The engine `auto` takes TensorRT on an NVIDIA device where an engine is in the cache or can be built, and ONNX
-    Runtime otherwise. The precision `auto` takes FP16 with TensorRT where the bundle holds it, INT8 on CPUs
-    where it is known to keep accuracy, and FP32 otherwise.
+    Runtime otherwise. The precision `auto` takes FP16 with TensorRT where the bundle holds it, INT8 with ONNX
+    Runtime where it is known to keep accuracy, and FP32 otherwise.
 
     Args:
         bundle: The opened bundle.
@@ -56,11 +56,11 @@ def create_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> En
     if name not in (AUTO, *engine_names()):
         raise EngineError(f"unknown engine {name!r}: this deepbiq has auto, {', '.join(engine_names())}")
     if name == AUTO:
-        return _automatic(bundle, precision, setting.plan) or _on_cpus(bundle, setting, wanted, "onnxruntime")
+        return _automatic(bundle, precision, setting.plan) or _onnxruntime(bundle, setting, wanted)
     if name == "tensorrt":
         return _tensorrt(bundle, precision, setting.plan)
-    if name in ("onnxruntime", "openvino"):
-        return _on_cpus(bundle, setting, wanted, name)
+    if name == "onnxruntime":
+        return _onnxruntime(bundle, setting, wanted)
     graph = graph_of(bundle, "fp32" if precision == AUTO else precision, name)
     created: Engine = _registered()[name].load()(graph, threads=wanted.threads)
     return created
@@ -81,16 +81,11 @@ def _tensorrt(bundle: Bundle, precision: str, plan: Plan) -> Engine:
         raise EngineError(f"engine tensorrt: {error}") from error
 
 
-def _on_cpus(bundle: Bundle, setting: Setting, wanted: Configuration, name: str) -> Engine:
-    precision = _precision_on_cpus(bundle, setting) if wanted.precision == AUTO else wanted.precision
-    graph = graph_of(bundle, precision, name)
-    if name == "openvino":
-        from deepbiq.engines.openvino import OpenVinoEngine
-
-        return OpenVinoEngine(graph, threads=wanted.threads)
+def _onnxruntime(bundle: Bundle, setting: Setting, wanted: Configuration) -> Engine:
     from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(graph, threads=wanted.threads)
+    precision = _precision_on_cpus(bundle, setting) if wanted.precision == AUTO else wanted.precision
+    return OnnxRuntimeEngine(graph_of(bundle, precision, "onnxruntime"), threads=wanted.threads)
 
 
 def _precision_on_cpus(bundle: Bundle, setting: Setting) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from deepbiq.bundle import Bundle
 from deepbiq.configuration import Configuration
 from deepbiq.cores import usable_cores
@@ -32,8 +30,6 @@ def candidates(bundle: Bundle, setting: Setting, *, with_tensorrt: bool) -> tupl
     engines: list[tuple[str, tuple[str, ...], tuple[int | None, ...]]] = [
         ("onnxruntime", ("fp32", "int8"), threads)
     ]
-    if find_spec("openvino") is not None:
-        engines.append(("openvino", ("fp32", "int8"), threads))
     if with_tensorrt:
         engines.append(("tensorrt", ("fp32", "fp16", "int8"), (None,)))
     found, refused = [], []

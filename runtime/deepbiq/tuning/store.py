@@ -26,7 +26,7 @@ from deepbiq.setting import Setting
 from deepbiq.tuning.trials import Trial
 
 SCHEMA = 1
-LIBRARIES = ("onnxruntime", "openvino", "tensorrt")
+LIBRARIES = ("onnxruntime", "tensorrt")
 
 Circumstances = Mapping[str, Any]
 """JSON values by name: everything that a measurement holds for."""

@@ -1,4 +1,6 @@
-"""OpenVINO on the CPU: an optional engine, faster than ONNX Runtime on many x86-64 processors, slower to start.
+"""The engine `openvino`: what `deepbiq bench peers` compares ONNX Runtime with; no scorer takes it by itself.
+
+As long as it is not clearly faster on the same graph (see benchmarks/README.md), deepbiq has one engine for CPUs.
 
 It reads the same ONNX files and never computes in less than the graph says: OpenVINO's own choice, bfloat16 where
 the processor has it, would be another precision under the same name.
@@ -6,7 +8,6 @@ the processor has it, would be another precision under the same name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -15,26 +16,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.cache_folder import cache_folder
 from deepbiq.cores import usable_cores
 from deepbiq.engines.finite import check_finite
 from deepbiq.errors import EngineError
+from deepbiq.extras import require_extra
 from deepbiq.graphs import Graph
-
-INSTALL = "install it with  pip install 'deepbiq[openvino]'"
 
 
 class OpenVinoEngine:
     """Runs a bundle's ONNX graph with OpenVINO's CPU plugin.
-
-    What OpenVINO compiled is kept in deepbiq's cache folder, so that the next process starts sooner.
 
     Args:
         graph: The graph.
         threads: Threads of one inference, and workers, at least 1; None takes one per core.
 
     Raises:
-        EngineError: When OpenVINO is missing or refuses the graph, or the graph lacks one of the names.
+        MissingExtraError: When OpenVINO is not installed.
+        EngineError: When it refuses the graph, or the graph lacks one of the names.
     """
 
     name = "openvino"
@@ -42,10 +40,9 @@ class OpenVinoEngine:
     longest_side: int | None = None
 
     def __init__(self, graph: Graph, *, threads: int | None) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise EngineError(f"OpenVINO cannot be imported ({error}): {INSTALL}") from error
+        require_extra("peers", "openvino")
+        import openvino
+
         self.precision = graph.precision
         self.version: str = openvino.__version__.partition("-")[0]
         self.workers = usable_cores() if threads is None else threads
@@ -58,7 +55,7 @@ class OpenVinoEngine:
         import openvino
 
         core = openvino.Core()
-        fixed = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self.workers, **_cache_settings()}
+        fixed = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": self.workers}
         try:
             model = core.read_model(self._graph.model)
             self._check_names(model)
@@ -132,12 +129,3 @@ class _Compiled:
         finally:
             with self._lock:
                 self._idle.append(request)
-
-
-def _cache_settings() -> dict[str, str]:
-    try:
-        folder = cache_folder() / "openvino"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, EngineError):
-        return {}
-    return {"CACHE_DIR": os.fspath(folder)} if os.access(folder, os.W_OK | os.X_OK) else {}
