@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from deepbiq.bundle import Bundle
+from deepbiq.graphs import graph_of
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.processes import peak_memory_mb, run_process
 
@@ -27,7 +28,7 @@ def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, round
     """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the same graph and picture.
 
     Args:
-        scorer: Plan `dense`, FP32, default threads.
+        scorer: Plan `dense`, engine `onnxruntime`, default threads.
         bundle: The scorer's bundle.
         warm_up: Uncounted rounds.
         rounds: Counted rounds; each times one call and one bare run.
@@ -37,12 +38,12 @@ def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, round
     """
     import onnxruntime as ort
 
-    graph = bundle.manifest["graphs"]["fp32"]
-    session = ort.InferenceSession(bundle.read(graph["file"]), providers=["CPUExecutionProvider"])
+    graph = graph_of(bundle, scorer.engine.precision, "onnxruntime")
+    session = ort.InferenceSession(graph.model, providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    feeds = {bundle.manifest["input"]["name"]: picture[None]}
+    feeds = {graph.input_name: picture[None]}
     call, bare = _alternate(
-        lambda: scorer(picture), lambda: session.run([graph["output"]], feeds), warm_up=warm_up, rounds=rounds
+        lambda: scorer(picture), lambda: session.run([graph.output_name], feeds), warm_up=warm_up, rounds=rounds
     )
     return {
         "call_ms": 1000 * call,

@@ -34,7 +34,7 @@ def overhead(
     from deepbiq_benchmarks.results import check_writable, save_result
 
     check_writable(*([results / "result.json"] if results else []))
-    with load(plan="dense", precision="fp32") as scorer:
+    with load(plan="dense", engine="onnxruntime") as scorer:
         identity = scorer.identity()
         call = call_against_bare_run(scorer, scorer.bundle, warm_up=20, rounds=rounds)
     process = process_against_imports(picture, warm_up=2, rounds=process_rounds)

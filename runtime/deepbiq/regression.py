@@ -43,7 +43,8 @@ class LinearRegressor:
         """
         if features.shape[-1] != self.weights.size:
             raise ValueError(f"the regressor takes {self.weights.size} features, got {features.shape[-1]}")
-        return np.asarray(features @ self.weights + self.bias, dtype=np.float64)
+        # This way round the window features of a dense map, a transposed view, are read in the order they lie in.
+        return np.asarray(self.weights @ features.T + self.bias, dtype=np.float64)
 
 
 def regressors_to_npz(heads: Mapping[str, LinearRegressor]) -> bytes:
