@@ -24,7 +24,9 @@ LIBRARIES = "import numpy, cv2, onnxruntime"
 MODULES_NOT_IMPORTED = ("cv2", "onnxruntime")
 
 
-def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, rounds: int) -> dict[str, Any]:
+def call_against_bare_run(
+    scorer: Scorer, bundle: Bundle, *, warm_up: int, rounds: int, threads: int | None = None
+) -> dict[str, Any]:
     """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the same graph and picture.
 
     Args:
@@ -32,6 +34,7 @@ def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, round
         bundle: The scorer's bundle.
         warm_up: Uncounted rounds.
         rounds: Counted rounds; each times one call and one bare run.
+        threads: Of the bare run; None leaves the choice to ONNX Runtime, as it is the scorer's.
 
     Returns:
         Medians in milliseconds and the ratio of the medians.
@@ -39,7 +42,9 @@ def call_against_bare_run(scorer: Scorer, bundle: Bundle, *, warm_up: int, round
     import onnxruntime as ort
 
     graph = graph_of(bundle, scorer.engine.precision, "onnxruntime")
-    session = ort.InferenceSession(graph.model, providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     feeds = {graph.input_name: picture[None]}
     call, bare = _alternate(

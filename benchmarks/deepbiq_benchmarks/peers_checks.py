@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deepbiq_benchmarks.peers_names import (
-    BARE,
     CAFFENET_CROPS,
     CAFFENET_DENSE,
     DEFAULT,
@@ -60,17 +59,16 @@ class Check:
         return {**asdict(self), "passes": self.passes}
 
 
-def checks_of(rows: Sequence[Row]) -> list[Check]:
+def checks_of(rows: Sequence[Row], outside: float | None) -> list[Check]:
     """Holds the default call, and every other dense row of deepbiq, against the bounds.
 
     Args:
         rows: Of the result; see `peers_result`.
+        outside: Share of the default call that is not the network; None where it was not measured.
     """
     by_name = {row["name"]: row for row in rows}
     dense = [row["name"] for row in rows if row["plan"] == "dense" and row["name"].startswith("deepbiq ")]
     checks = [check for name in (DEFAULT, *dense) for check in _checks_of_call(by_name, name)]
-    bare, default = _ms(by_name, BARE), _ms(by_name, DEFAULT)
-    outside = None if bare is None or default is None else 1 - bare / default
     checks.append(Check(DEFAULT, "share of the call outside the network", outside, OUTSIDE_SHARE, False, True))
     faster = _ratio(by_name, CAFFENET_CROPS, CAFFENET_DENSE)
     what = f"times faster than {CAFFENET_CROPS}"

@@ -14,7 +14,7 @@ from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.graph_cost import Cost, graph_cost
 from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
 from deepbiq_benchmarks.peers_crops import INSTALL, crop_graph
-from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, EVERYWHERE, deepbiq_name
+from deepbiq_benchmarks.peers_names import CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT, EVERYWHERE, deepbiq_name
 
 
 def deepbiq_offers(
@@ -37,7 +37,6 @@ def deepbiq_offers(
     """
     opening = partial(_open_scorer, lambda: bundle, None, "auto", "auto", threads, True)
     yield Offer(DEFAULT, "deepbiq", opening, INSTALL, threads)
-    yield Offer(BARE, "deepbiq", partial(_open_bare, bundle, threads), INSTALL, threads)
     for plan, precision, engine in product(plans, precisions, engines):
         opening = partial(_open_scorer, lambda: bundle, plan, precision, engine, threads, True)
         yield Offer(deepbiq_name(plan, precision, engine), engine, opening, INSTALL, threads, plan, precision)
@@ -74,40 +73,6 @@ def _open_scorer(
     if plan is None:
         note = f"{scorer.setting.plan}, {scorer.engine.precision}, {scorer.engine.name}"
     return Peer(score, __version__, note, scorer_cost(scorer, graph, trial), rated=rated, close=scorer.close)
-
-
-def _open_bare(bundle: Path, threads: int, trial: Bgr) -> Peer:
-    """Runs the default call's graph and nothing else: what is missing to the call is deepbiq's own part of it.
-
-    All pictures that are timed are of one size, so one of them, sampled beforehand, stands for all.
-    """
-    scorer = load(bundle, threads=threads)
-    setting = scorer.setting
-    graph = _graph_of(scorer)
-    images = sample(trial, setting.plan, setting.size, setting.stride).images
-    run, note = _bare_run(scorer, graph, images, threads)
-    cost = scorer_cost(scorer, graph, trial)
-    return Peer(run, scorer.engine.version, note, cost, rated=False, close=scorer.close)
-
-
-def _bare_run(scorer: Scorer, graph: Graph, images: Bgr, threads: int) -> tuple[Callable[[Bgr], None], str]:
-    """Returns one pass over sampled images: ONNX Runtime on its own, any other library through its engine."""
-    if scorer.engine.name != EVERYWHERE:
-
-        def run_engine(_: Bgr) -> None:
-            scorer.engine.features(images)
-
-        return run_engine, f"{scorer.engine.name}, no sampling, no regression"
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
-
-    def run(_: Bgr) -> None:
-        session.run([graph.output_name], {graph.input_name: images})
-
-    return run, "bare onnxruntime, no sampling, no regression"
 
 
 def _graph_of(scorer: Scorer) -> Graph:

@@ -6,7 +6,6 @@ CROPS = 25
 """The paper's number."""
 DEFAULT = "deepbiq as it is"
 """`deepbiq.load()` with nothing chosen but the threads: what every other row is compared with."""
-BARE = "the graph of that call alone"
 EVERYWHERE = "onnxruntime"
 CAFFENET_DENSE = "CaffeNet, deepbiq dense"
 CAFFENET_CROPS = "CaffeNet, deepbiq random:25"

@@ -12,18 +12,21 @@ from typing import Any
 
 from deepbiq.diagnosis import circumstances
 from deepbiq.errors import EngineError, OptionError
+from deepbiq.scorer import load
 from deepbiq_benchmarks.alternation import WARM_UP_SECONDS
 from deepbiq_benchmarks.caffenet import write_caffenet
+from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
 from deepbiq_benchmarks.peers_deepbiq import deepbiq_offers
 from deepbiq_benchmarks.peers_material import PeersMaterial
 from deepbiq_benchmarks.peers_measure import Seen, rate_peers, time_peers
-from deepbiq_benchmarks.peers_names import DEFAULT
+from deepbiq_benchmarks.peers_names import DEFAULT, EVERYWHERE
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.roof import Roof, measure_roof
 
+OUTSIDE_ROUNDS = 200
 MOST_FAILURES = 10
 """Failures of a row that a result lists; their number is always there."""
 
@@ -115,6 +118,8 @@ def compare_with_peers(
                 stack.callback(found.close)
         if DEFAULT not in peers:
             raise EngineError(f"the default call cannot run: {absent[DEFAULT]}")
+        note("timing the default call against its network")
+        outside = outside_of_network(plan.bundle, plan.threads)
         note("timing")
         seen = time_peers(peers, material.timed, material.timed_names, plan.rounds, advance)
         note("rating")
@@ -123,7 +128,7 @@ def compare_with_peers(
     if default is None:
         raise EngineError(f"the default call failed on every picture: {seen[DEFAULT].failures}")
     rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, default.ms, roof) for offer in offers]
-    checks = checks_of(rows)
+    checks = checks_of(rows, None if outside is None else outside["share"])
     comparison = None if earlier is None else compare_ratios(rows, earlier)
     return {
         "benchmark": "peers",
@@ -135,6 +140,7 @@ def compare_with_peers(
         "warm_up": f"before every timed call, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
         "threads": plan.threads,
         "rows": rows,
+        "outside_of_network": outside,
         "roof": roof.describe(),
         "checks": [check.describe() for check in checks],
         "comparison": comparison,
@@ -142,6 +148,20 @@ def compare_with_peers(
         and (comparison is None or comparison["passes"] is not False),
         **circumstances(),
     }
+
+
+def outside_of_network(bundle: Path, threads: int) -> dict[str, Any] | None:
+    """Times the default call and a bare run of its graph in turn, one right after the other.
+
+    Returns:
+        Both medians in milliseconds and the share of the call that is not the network; None where the default call
+        runs in another engine than ONNX Runtime.
+    """
+    with load(bundle, threads=threads) as scorer:
+        if scorer.engine.name != EVERYWHERE:
+            return None
+        pair = call_against_bare_run(scorer, scorer.bundle, threads=threads, warm_up=20, rounds=OUTSIDE_ROUNDS)
+    return {**pair, "share": 1 - 1 / pair["ratio"]}
 
 
 @contextmanager

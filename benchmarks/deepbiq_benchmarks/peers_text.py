@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepbiq_benchmarks.peers_names import BARE
-
 Result = dict[str, Any]
 
 _COLUMNS = ("method", "threads", "ms", "10 to 90 %", "times deepbiq", "PLCC", "SROCC", "GMAC", "times the roof")
@@ -53,7 +51,7 @@ def peers_summary_table(results: Sequence[Result]) -> str:
     # deepbiq's plans and its CaffeNet, and the bare graph, are in the whole table only.
     kinds: dict[str, Result] = {}
     for row in ran:
-        if row["plan"] is None and row["name"] != BARE:
+        if row["plan"] is None:
             crops = row["name"].startswith("25 crops")
             kinds.setdefault(row["name"].rpartition(",")[0] if crops else row["name"], row)
     lines = ["| method | ms | times deepbiq | PLCC | SROCC |", "| --- | --- | --- | --- | --- |"]

@@ -23,7 +23,7 @@ from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
 from deepbiq_benchmarks.peers_measure import rate_peers, time_peers
-from deepbiq_benchmarks.peers_names import BARE, CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT
+from deepbiq_benchmarks.peers_names import CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 
@@ -164,13 +164,12 @@ def row(name, ms, plan=None, srocc=None, sgemm_ms=None):
 def test_checks_by_hand():
     rows = [
         row(DEFAULT, 20, srocc=0.860, sgemm_ms=25),
-        row(BARE, 19),
         row("deepbiq dense fp32", 30, "dense", 0.864, 25),
         row("25 crops of CaffeNet, onnxruntime", 240),
         row("25 crops of EfficientNet-Lite0, onnxruntime", 130),
         row(CAFFENET_DENSE, 100, "dense"),
     ]
-    checks = checks_of(rows)
+    checks = checks_of(rows, 0.05)
     values = {(check.of, check.what.partition(",")[0]): check for check in checks}
     found = values[DEFAULT, "times faster than 25 crops of CaffeNet"]
     assert (found.value, found.passes, found.binding) == (12, True, True)
@@ -232,7 +231,8 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert crops["srocc"] == pytest.approx(1)
     assert crops["times_roof"] == pytest.approx(crops["ms"] / crops["roof_ms"])
     assert rows["25 crops of EfficientNet-Lite0, pytorch"]["reason"]  # the tiny network is none of PyTorch's
-    assert rows[BARE]["note"].startswith("bare onnxruntime")
+    outside = result["outside_of_network"]
+    assert outside["share"] == pytest.approx(1 - outside["bare_run_ms"] / outside["call_ms"])
     assert rows[CAFFENET_DENSE]["note"] == "random weights: timed only"
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
@@ -287,7 +287,6 @@ def test_the_short_table_has_the_fastest_library_of_each_kind():
 
     rows = [
         full(DEFAULT, 20.0),
-        full(BARE, 19.0),
         full("deepbiq dense int8", 20.0, plan="dense"),
         full("25 crops of CaffeNet, onnxruntime", 240.0),
         full("25 crops of CaffeNet, openvino", 230.0),
