@@ -39,19 +39,22 @@ def accuracy_table(results: list[Result]) -> str:
             if row["source"] != "deepbiq"
         ),
     ]
-    return "\n".join([*lines, "", _circumstances(_test_results(results)[0])])
+    return "\n".join([*lines, "", _circumstances(_test_results(results)[0], of_rows=True)])
 
 
 def subset_table(results: list[Result]) -> str:
     """Accuracy of every plan by subset, as Markdown."""
-    lines = ["| plan | pooling | pictures | n | PLCC | SROCC | KROCC | RMSE | MAE |", f"|{' --- |' * 9}"]
+    lines = [
+        "| plan | precision | pooling | pictures | n | PLCC | SROCC | KROCC | RMSE | MAE |",
+        f"|{' --- |' * 10}",
+    ]
     for result in _test_results(results):
         for name, row in {"all": result, **result["subsets"]}.items():
             lines.append(
-                f"| `{result['plan']}` | {result['pool']} | {name} | {row['n']} | {_with_interval(row, 'plcc')} | "
+                f"| `{result['plan']}` | {result['precision'].upper()} | {result['pool']} | {name} | {row['n']} | {_with_interval(row, 'plcc')} | "
                 f"{_with_interval(row, 'srocc')} | {row['krocc']:.3f} | {row['rmse']:.1f} | {row['mae']:.1f} |"
             )
-    return "\n".join([*lines, "", _circumstances(_test_results(results)[0])])
+    return "\n".join([*lines, "", _circumstances(_test_results(results)[0], of_rows=True)])
 
 
 def overhead_table(results: list[Result]) -> str:
@@ -306,9 +309,11 @@ def _with_interval(row: Result, key: str) -> str:
     return f"{row[key]:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _circumstances(result: Result) -> str:
+def _circumstances(result: Result, *, of_rows: bool = False) -> str:
+    """What a table was measured with; where every row states its precision, that is left out."""
+    precision = "" if of_rows else f" {result['precision'].upper()}"
     return (
-        f"*{result['engine']} {result['precision'].upper()}, model {result['model']}, "
+        f"*{result['engine']}{precision}, model {result['model']}, "
         f"{result['machine']['processor']}, {result['date'][:10]}.*"
     )
 
