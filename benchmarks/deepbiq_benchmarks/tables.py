@@ -51,7 +51,8 @@ def subset_table(results: list[Result]) -> str:
     for result in _test_results(results):
         for name, row in {"all": result, **result["subsets"]}.items():
             lines.append(
-                f"| `{result['plan']}` | {result['precision'].upper()} | {result['pool']} | {name} | {row['n']} | {_with_interval(row, 'plcc')} | "
+                f"| `{result['plan']}` | {result['precision'].upper()} | {result['pool']} | {name} | {row['n']} | "
+                f"{_with_interval(row, 'plcc')} | "
                 f"{_with_interval(row, 'srocc')} | {row['krocc']:.3f} | {row['rmse']:.1f} | {row['mae']:.1f} |"
             )
     return "\n".join([*lines, "", _circumstances(_test_results(results)[0], of_rows=True)])
