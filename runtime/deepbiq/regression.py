@@ -33,10 +33,10 @@ class LinearRegressor:
         """Predicts the score of each feature vector, not clipped.
 
         Args:
-            features: (N, D) floating point.
+            features: (..., D) floating point.
 
         Returns:
-            (N,) float64, in score points.
+            (...) float64, in score points.
 
         Raises:
             ValueError: When D is not what the regressor was trained on.
@@ -44,7 +44,7 @@ class LinearRegressor:
         if features.shape[-1] != self.weights.size:
             raise ValueError(f"the regressor takes {self.weights.size} features, got {features.shape[-1]}")
         # This way round the window features of a dense map, a transposed view, are read in the order they lie in.
-        return np.asarray(self.weights @ features.T + self.bias, dtype=np.float64)
+        return np.asarray(np.tensordot(self.weights, features, axes=(0, -1)) + self.bias, dtype=np.float64)
 
 
 def regressors_to_npz(heads: Mapping[str, LinearRegressor]) -> bytes:

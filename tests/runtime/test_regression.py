@@ -59,3 +59,12 @@ def npz(**arrays):
 def test_damaged_files_name_their_fault(data, fault):
     with pytest.raises(BundleError, match=rf"heads\.npz.*{fault}"):
         regressors_from_npz(data, name="heads.npz")
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (3, 7, 5), (5,)])
+def test_leading_axes_are_kept(shape):
+    weights, features = np.arange(5.0), np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = LinearRegressor(weights, 2.0).predict(features)
+    np.testing.assert_allclose(found, (features * weights).sum(axis=-1) + 2.0, rtol=1e-6)
+    assert found.shape == shape[:-1]
+    assert found.dtype == np.float64
