@@ -14,6 +14,7 @@ from deepbiq.cli.inputs import expand
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
+from deepbiq_benchmarks.files_table import figure
 
 BOUND_MISSED = 1
 TILES = 96
@@ -95,7 +96,6 @@ def _as_text(result: dict[str, Any]) -> str:
         f"busy {100 * stream['loop_cores']:.0f} % and {100 * stream['stream_cores']:.0f} %",
     ]
     for name, check in result["checks"].items():
-        value = check["value"]
-        shown = f"{value:.3g}" if isinstance(value, float) else str(value).lower()
+        shown = figure(check["value"])
         lines.append(f"{'ok  ' if check['passes'] else 'no  '}{name}: {shown} ({check['bound']})")
     return "\n".join(lines)

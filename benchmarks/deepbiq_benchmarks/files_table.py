@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepbiq_benchmarks.results import NOT_MEASURED
+
 Result = dict[str, Any]
 
 
 def files_table(results: Sequence[Result]) -> str:
     """How cost grows with megapixels, and what a stream gains, as Markdown."""
     ours = [result for result in results if result.get("benchmark") == "files"]
-    return "\n\n".join(_table(result) for result in ours) or "*Not measured yet.*"
+    return "\n\n".join(_table(result) for result in ours) or NOT_MEASURED
 
 
 def _table(result: Result) -> str:
@@ -22,7 +24,7 @@ def _table(result: Result) -> str:
         for row in result["sizes"]
     ]
     checks = [
-        f"| {name} | {_figure(check['value'])} | {check['bound']} | {'yes' if check['passes'] else 'no'} |"
+        f"| {name} | {figure(check['value'])} | {check['bound']} | {'yes' if check['passes'] else 'no'} |"
         for name, check in result["checks"].items()
     ]
     return "\n".join(
@@ -44,5 +46,6 @@ def _table(result: Result) -> str:
     )
 
 
-def _figure(value: object) -> str:
+def figure(value: object) -> str:
+    """Writes what a check measured: a number, or whether something is so."""
     return f"{value:.3g}" if isinstance(value, float) else str(value).lower()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbiq.bundle import Bundle
+from deepbiq.engines.prepared import session_options
 from deepbiq.graphs import graph_of
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.processes import peak_memory_mb, run_process
@@ -25,13 +25,12 @@ MODULES_NOT_IMPORTED = ("cv2", "onnxruntime")
 
 
 def call_against_bare_run(
-    scorer: Scorer, bundle: Bundle, *, warm_up: int, rounds: int, threads: int | None = None
+    scorer: Scorer, *, warm_up: int, rounds: int, threads: int | None = None
 ) -> dict[str, Any]:
     """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the same graph and picture.
 
     Args:
         scorer: Plan `dense`, engine `onnxruntime`, default threads.
-        bundle: The scorer's bundle.
         warm_up: Uncounted rounds.
         rounds: Counted rounds; each times one call and one bare run.
         threads: Of the bare run; None leaves the choice to ONNX Runtime, as it is the scorer's.
@@ -41,10 +40,8 @@ def call_against_bare_run(
     """
     import onnxruntime as ort
 
-    graph = graph_of(bundle, scorer.engine.precision, "onnxruntime")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    session = ort.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+    graph = graph_of(scorer.bundle, scorer.engine.precision, "onnxruntime")
+    session = ort.InferenceSession(graph.model, session_options(threads or 0), providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     feeds = {graph.input_name: picture[None]}
     call, bare = _alternate(

@@ -36,7 +36,7 @@ def overhead(
     check_writable(*([results / "result.json"] if results else []))
     with load(plan="dense", engine="onnxruntime") as scorer:
         identity = scorer.identity()
-        call = call_against_bare_run(scorer, scorer.bundle, warm_up=20, rounds=rounds)
+        call = call_against_bare_run(scorer, warm_up=20, rounds=rounds)
     process = process_against_imports(picture, warm_up=2, rounds=process_rounds)
     imported = modules_of_import()
     passes = {

@@ -160,7 +160,7 @@ def outside_of_network(bundle: Path, threads: int) -> dict[str, Any] | None:
     with load(bundle, threads=threads) as scorer:
         if scorer.engine.name != EVERYWHERE:
             return None
-        pair = call_against_bare_run(scorer, scorer.bundle, threads=threads, warm_up=20, rounds=OUTSIDE_ROUNDS)
+        pair = call_against_bare_run(scorer, threads=threads, warm_up=20, rounds=OUTSIDE_ROUNDS)
     return {**pair, "share": 1 - 1 / pair["ratio"]}
 
 

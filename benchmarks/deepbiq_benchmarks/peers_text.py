@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepbiq_benchmarks.results import NOT_MEASURED, latest
+
 Result = dict[str, Any]
 
 _COLUMNS = ("method", "threads", "ms", "10 to 90 %", "times deepbiq", "PLCC", "SROCC", "GMAC", "times the roof")
@@ -16,11 +18,10 @@ def peers_table(results: Sequence[Result]) -> str:
     Args:
         results: All results, of which the one of `bench peers` is taken.
     """
-    ours = [result for result in results if result.get("benchmark") == "peers"]
-    if not ours:
-        return "*Not measured yet.*"
-    result = ours[-1]
-    ran = sorted((row for row in result["rows"] if row["reason"] is None), key=lambda row: float(row["ms"]))
+    result = latest(results, "peers")
+    if result is None:
+        return NOT_MEASURED
+    ran = _fastest_first(result)
     idle = [row for row in result["rows"] if row["reason"] is not None]
     roof = result["roof"]
     lines = [f"| {' | '.join(_COLUMNS)} |", f"|{' --- |' * len(_COLUMNS)}"]
@@ -43,12 +44,11 @@ def peers_summary_table(results: Sequence[Result]) -> str:
     Args:
         results: All results, of which the one of `bench peers` is taken.
     """
-    ours = [result for result in results if result.get("benchmark") == "peers"]
-    if not ours:
-        return "*Not measured yet.*"
-    result = ours[-1]
-    ran = sorted((row for row in result["rows"] if row["reason"] is None), key=lambda row: float(row["ms"]))
-    # deepbiq's plans and its CaffeNet, and the bare graph, are in the whole table only.
+    result = latest(results, "peers")
+    if result is None:
+        return NOT_MEASURED
+    ran = _fastest_first(result)
+    # deepbiq's plans and its CaffeNet are in the whole table only.
     kinds: dict[str, Result] = {}
     for row in ran:
         if row["plan"] is None:
@@ -65,14 +65,14 @@ def peers_summary_table(results: Sequence[Result]) -> str:
 
 def checks_table(results: Sequence[Result]) -> str:
     """What the run had to show, as Markdown."""
-    ours = [result for result in results if result.get("benchmark") == "peers"]
-    if not ours:
-        return "*Not measured yet.*"
+    result = latest(results, "peers")
+    if result is None:
+        return NOT_MEASURED
     lines = ["| row | figure | measured | bound | kept |", "| --- | --- | --- | --- | --- |"]
     lines += [
-        f"| {check['of']} | {check['what']} | {' | '.join(_check_cells(check))} |" for check in ours[-1]["checks"]
+        f"| {check['of']} | {check['what']} | {' | '.join(_check_cells(check))} |" for check in result["checks"]
     ]
-    return "\n".join([*lines, *_comparison_lines(ours[-1])])
+    return "\n".join([*lines, *_comparison_lines(result)])
 
 
 def peers_text(result: Result) -> str:
@@ -81,8 +81,7 @@ def peers_text(result: Result) -> str:
     Args:
         result: Of `peers_result.compare_with_peers`.
     """
-    ran = [row for row in result["rows"] if row["reason"] is None]
-    cells = [_COLUMNS, *(_cells(row) for row in sorted(ran, key=lambda row: float(row["ms"])))]
+    cells = [_COLUMNS, *(_cells(row) for row in _fastest_first(result))]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     table = [
         "  ".join(
@@ -105,6 +104,11 @@ def peers_text(result: Result) -> str:
     head = [_measured_on(result), f"roof: {_roof_words(result['roof'])}", ""]
     tail = [*idle, *failed, *_comparison_lines(result)]
     return "\n".join([*head, *table, "", *checks, *([""] if tail else []), *filter(None, tail)])
+
+
+def _fastest_first(result: Result) -> list[Result]:
+    """The rows that ran."""
+    return sorted((row for row in result["rows"] if row["reason"] is None), key=lambda row: float(row["ms"]))
 
 
 def _cells(row: Result, emphasis: str = "") -> tuple[str, ...]:

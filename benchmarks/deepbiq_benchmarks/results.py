@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deepbiq.errors import OptionError
 from deepbiq.files import write_atomically
+
+NOT_MEASURED = "*Not measured yet.*"
+"""What a document's table says until there is a result for it."""
 
 
 def check_writable(*targets: Path) -> None:
@@ -23,6 +27,11 @@ def check_writable(*targets: Path) -> None:
     for target in targets:
         if not target.parent.is_dir():
             raise OptionError(f"{target} cannot be written: there is no folder {target.parent}")
+
+
+def latest(results: Sequence[dict[str, Any]], benchmark: str) -> dict[str, Any] | None:
+    """Takes the last result of a benchmark; None where there is none."""
+    return next((result for result in reversed(results) if result.get("benchmark") == benchmark), None)
 
 
 def save_result(folder: Path, parts: tuple[str, ...], result: dict[str, Any]) -> Path:

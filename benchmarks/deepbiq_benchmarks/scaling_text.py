@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepbiq_benchmarks.results import NOT_MEASURED, latest
+
 Result = dict[str, Any]
 
 
@@ -14,10 +16,9 @@ def scaling_table(results: Sequence[Result]) -> str:
     Args:
         results: All results, of which the one of `bench scaling` is taken.
     """
-    ours = [result for result in results if result.get("benchmark") == "scaling"]
-    if not ours:
-        return "*Not measured yet.*"
-    result = ours[-1]
+    result = latest(results, "scaling")
+    if result is None:
+        return NOT_MEASURED
     lines = [
         "| what grows | precision | milliseconds | line | R2 | at the roof | times the roof |",
         f"|{' --- |' * 7}",

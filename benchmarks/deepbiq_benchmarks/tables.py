@@ -16,6 +16,7 @@ from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
 from deepbiq_benchmarks.files_table import files_table
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
+from deepbiq_benchmarks.results import NOT_MEASURED
 from deepbiq_benchmarks.scaling_text import scaling_table
 
 Result = dict[str, Any]
@@ -142,7 +143,7 @@ def parity_table(results: list[Result]) -> str:
     """What every engine and precision costs against PyTorch FP32, as Markdown; those not measured in words."""
     ours = [r for r in results if r.get("benchmark") == "parity" and r["dataset"] == "biq2021"]
     if not ours:
-        return "*Not measured yet.*"
+        return NOT_MEASURED
     lines = [
         "| plan | engine | precision | cosine (worst) | shift: mean | 99 % | largest | PLCC drop | SROCC drop | "
         "labels that differ | graph | within budget |",
@@ -248,7 +249,7 @@ def _parity_line(row: Result) -> str:
 def _by_circumstances(results: list[Result], header: str, lines_of: Callable[[Result], list[str]]) -> str:
     """Writes one table for all results of the same machine, picture, model and day, with these below it."""
     if not results:
-        return "*Not measured yet.*"
+        return NOT_MEASURED
     groups: dict[str, list[str]] = {}
     for result in results:
         machine, (width, height) = result["machine"], result["image_wh"]

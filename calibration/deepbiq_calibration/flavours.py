@@ -28,9 +28,9 @@ from deepbiq_calibration.network import (
     feeding,
     initialisers,
     is_depthwise,
+    keep_nodes,
     layers_of,
     producers,
-    replace,
     tensors_of,
 )
 from deepbiq_calibration.pixels import mean_of_pixels, pixel_steps, take_pixels_as_they_are
@@ -205,9 +205,7 @@ def _keep_in_float(model: onnx.ModelProto, left_in_float: Collection[str]) -> on
             nodes.append(_integer_bias(kept, bias, f"{node.name}/bias"))
             node.input[2:] = [f"{node.name}/bias"]
         nodes.append(node)
-    replace(kept.graph.node, nodes)
-    used = {name for node in nodes for name in node.input}
-    replace(kept.graph.initializer, [item for item in kept.graph.initializer if item.name in used])
+    keep_nodes(kept, nodes)
     return kept
 
 

@@ -87,10 +87,7 @@ def _fold_half_weights(model: onnx.ModelProto) -> None:
             model.graph.initializer.append(numpy_helper.from_array(weights, node.output[0]))
         else:
             kept.append(node)
-    used = {name for node in kept for name in node.input}
-    weights_used = [item for item in model.graph.initializer if item.name in used]
-    replace(model.graph.initializer, weights_used)
-    replace(model.graph.node, kept)
+    keep_nodes(model, kept)
 
 
 def _name_nodes(model: onnx.ModelProto) -> None:
@@ -108,6 +105,13 @@ def replace(field: object, items: Sequence[object]) -> None:
     field.extend(items)  # type: ignore[attr-defined]
 
 
+def keep_nodes(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Makes these the nodes of a model, in place, and drops the constants that none of them takes."""
+    used = {name for node in nodes for name in node.input}
+    replace(model.graph.node, nodes)
+    replace(model.graph.initializer, [item for item in model.graph.initializer if item.name in used])
+
+
 def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
     """Copies a model; every step of the room returns a new one."""
     copied = onnx.ModelProto()
@@ -115,9 +119,9 @@ def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
     return copied
 
 
-def feeding(model: onnx.ModelProto, tensor: str) -> list[onnx.NodeProto]:
-    """Lists the nodes that a tensor depends on, in the graph's order."""
-    wanted = {tensor}
+def feeding(model: onnx.ModelProto, *tensors: str) -> list[onnx.NodeProto]:
+    """Lists the nodes that tensors depend on, in the graph's order."""
+    wanted = set(tensors)
     found = []
     for node in reversed(model.graph.node):
         if wanted.intersection(node.output):

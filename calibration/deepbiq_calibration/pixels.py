@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from deepbiq_calibration.network import consumers, initialisers, producers, replace
+from deepbiq_calibration.network import consumers, feeding, initialisers, keep_nodes, producers, replace
 
 _LARGEST = 255
 _QUANTISE = "QuantizeLinear"
@@ -67,19 +67,8 @@ def take_pixels_as_they_are(model: onnx.ModelProto, differences: str) -> None:
         replace(direct.output, [quantiser.output[0]])
         nodes.insert(0, direct)
     replace(model.graph.node, nodes)
-    _drop_unused(model)
-
-
-def _drop_unused(model: onnx.ModelProto) -> None:
-    """Removes nodes, and then constants, that nothing takes any more."""
-    wanted = {item.name for item in model.graph.output}
-    kept = []
-    for node in reversed(model.graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    replace(model.graph.node, kept[::-1])
-    replace(model.graph.initializer, [item for item in model.graph.initializer if item.name in wanted])
+    # What only the subtraction needed goes, unless a layer in float takes it.
+    keep_nodes(model, feeding(model, *(item.name for item in model.graph.output)))
 
 
 def pixel_steps(differences: str, mean: int) -> dict[str, list[dict[str, object]]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deepbiq.errors import EngineError
+from deepbiq.errors import EngineError, OptionError
+from deepbiq.files import write_atomically
 
 CACHE_VARIABLE = "DEEPBIQ_CACHE"
 """Environment variable: deepbiq's cache folder. Without it, it is `deepbiq` in XDG_CACHE_HOME or ~/.cache."""
@@ -27,3 +28,28 @@ def cache_folder() -> Path:
     except RuntimeError as error:
         raise EngineError(f"no home folder to keep engines in ({error}): set {CACHE_VARIABLE}") from error
     return base / "deepbiq"
+
+
+def keep(kind: str, name: str, data: bytes) -> Path:
+    """Writes a file into a folder of the cache, for the user alone; an existing file is replaced.
+
+    Args:
+        kind: The folder's name.
+        name: The file's.
+        data: The whole content.
+
+    Returns:
+        The file.
+
+    Raises:
+        OptionError: When it cannot be written.
+    """
+    try:
+        file = cache_folder() / kind / name
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(file, data)
+    except (OSError, EngineError) as error:
+        raise OptionError(
+            f"{kind}/{name} cannot be kept ({error}): set {CACHE_VARIABLE} to another folder"
+        ) from error
+    return file

@@ -18,7 +18,7 @@ from deepbiq.bundle import Bundle, open_bundle
 from deepbiq.cuda import NoDeviceError, find_device
 from deepbiq.engines import ENGINES
 from deepbiq.errors import BundleError, DeepBIQError, EngineError
-from deepbiq.golden import GoldenCheck, check_golden
+from deepbiq.golden import GoldenCheck, check_golden, golden_fault
 from deepbiq.nvidia_diagnosis import EngineFile, Part, describe_device, engine_files, tensorrt_parts, try_engines
 from deepbiq.processor import processor
 from deepbiq.scorer import Scorer, load
@@ -150,11 +150,8 @@ def _try_onnxruntime(bundle: Bundle, key: str) -> EngineFinding:
 def _verdict(checks: list[GoldenCheck], kind: str, found: str) -> tuple[bool, str]:
     if not checks:
         return False, f"{found}, but the bundle has no golden pictures to prove it with"
-    worst = max(checks, key=lambda check: abs(check.score - check.expected))
-    difference = abs(worst.score - worst.expected)
-    if worst.passes(kind):
-        return True, f"{found}, {len(checks)} golden scores, largest difference {difference:.4f}"
-    return (
-        False,
-        f"{found}: {worst.file} with plan {worst.plan} scores {worst.score:.2f}, not {worst.expected:.2f}",
-    )
+    fault = golden_fault(checks, kind)
+    if fault is not None:
+        return False, f"{found}: {fault}"
+    difference = max(abs(check.score - check.expected) for check in checks)
+    return True, f"{found}, {len(checks)} golden scores, largest difference {difference:.4f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepbiq.bundle import Bundle
@@ -61,6 +61,19 @@ def check_golden(
         for plan, expected in scores.items()
         if only(plan)
     ]
+
+
+def golden_fault(checks: Sequence[GoldenCheck], kind: str) -> str | None:
+    """Says which score is farthest from what the bundle's makers saw; None where every one is within the tolerance.
+
+    Args:
+        checks: At least one.
+        kind: `fp32`, `fp16` or `int8`.
+    """
+    worst = max(checks, key=lambda check: abs(check.score - check.expected))
+    if worst.passes(kind):
+        return None
+    return f"{worst.file} with plan {worst.plan} scores {worst.score:.2f}, not {worst.expected:.2f}"
 
 
 def golden_scores_of(bundle: Bundle, key: str) -> Mapping[str, Mapping[str, float]]:

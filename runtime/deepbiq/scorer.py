@@ -266,6 +266,18 @@ class Scorer:
         }
 
 
+def score_with(bundle: Bundle, engine: Engine, plan: str, picture: Source) -> float:
+    """Scores one picture with an engine that runs already, which stays open; otherwise as `load` does by default.
+
+    Args:
+        bundle: The engine's bundle.
+        engine: The engine.
+        plan: A sampling plan that the engine serves.
+        picture: As in a call of a scorer.
+    """
+    return Scorer(bundle, settle(bundle, parse_plan(plan), None, "auto"), engine, Limits())(picture).score
+
+
 class Identity(TypedDict):
     """What every result of a scorer has in common."""
 

@@ -42,6 +42,7 @@ class OnnxRuntimeEngine:
         self.version: str = ort.__version__
         self.workers = usable_cores() if threads is None else threads
         self._graph = graph
+        self._prepared = prepared_graph(graph)
         self._lock = Lock()
         self._worker_session: Any = None
         self._session: Any = self._start_session(threads or 0)
@@ -51,10 +52,9 @@ class OnnxRuntimeEngine:
         import onnxruntime as ort
 
         options = session_options(threads)
-        model = prepared_graph(self._graph)
-        if model is None:
-            model = self._graph.model
-        else:
+        model = self._graph.model
+        if self._prepared is not None:
+            model = self._prepared
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -12,22 +12,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from deepbiq.cache_folder import CACHE_VARIABLE, cache_folder
-from deepbiq.errors import EngineError, OptionError
-from deepbiq.files import write_atomically
+from deepbiq.cache_folder import cache_folder, keep
+from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
 from deepbiq.processor import processor
 
 DIGEST_BYTES = 32
+_FOLDER = "graphs"
 
 
 def prepared_graph(graph: Graph) -> bytes | None:
     """Returns the graph as it was optimised on this machine by this ONNX Runtime, or None."""
     try:
-        folder = _folder()
+        folder = cache_folder() / _FOLDER
         if not folder.is_dir():
             return None
-        data = _file_of(graph).read_bytes()
+        data = (folder / _name_of(graph)).read_bytes()
     except (OSError, EngineError):
         return None
     digest, model = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
@@ -46,14 +46,8 @@ def prepare_graph(graph: Graph) -> Path:
     Raises:
         OptionError: When it cannot be written.
     """
-    file = _file_of(graph)
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        model = _optimised(graph.model)
-        write_atomically(file, hashlib.sha256(model).digest() + model)
-    except OSError as error:
-        raise OptionError(f"the graph cannot be kept ({error}): set {CACHE_VARIABLE} to another folder") from error
-    return file
+    model = _optimised(graph.model)
+    return keep(_FOLDER, _name_of(graph), hashlib.sha256(model).digest() + model)
 
 
 def session_options(threads: int) -> Any:
@@ -77,12 +71,8 @@ def _optimised(model: bytes) -> bytes:
         return target.read_bytes()
 
 
-def _folder() -> Path:
-    return cache_folder() / "graphs"
-
-
-def _file_of(graph: Graph) -> Path:
+def _name_of(graph: Graph) -> str:
     import onnxruntime as ort
 
     told = "\n".join([ort.__version__, *map(str, processor()), hashlib.sha256(graph.model).hexdigest()])
-    return _folder() / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.onnx"
+    return f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.onnx"

@@ -16,16 +16,16 @@ from typing import Any
 
 from deepbiq import __version__
 from deepbiq.bundle import Bundle
-from deepbiq.cache_folder import CACHE_VARIABLE, cache_folder
+from deepbiq.cache_folder import cache_folder, keep
 from deepbiq.configuration import Configuration
 from deepbiq.cores import usable_cores
-from deepbiq.errors import EngineError, OptionError
-from deepbiq.files import write_atomically
+from deepbiq.errors import EngineError
 from deepbiq.processor import processor
 from deepbiq.setting import Setting
 from deepbiq.tuning.trials import Trial
 
 SCHEMA = 1
+_FOLDER = "tuning"
 LIBRARIES = ("onnxruntime", "tensorrt")
 
 Circumstances = Mapping[str, Any]
@@ -59,24 +59,18 @@ def save_trials(bundle: Bundle, setting: Setting, trials: Sequence[Trial]) -> Pa
     """
     circumstances = circumstances_of(bundle, setting)
     content = {"schema": SCHEMA, "circumstances": circumstances, "trials": [asdict(trial) for trial in trials]}
-    try:
-        file = _file_of(circumstances)
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(file, json.dumps(content, indent=2).encode() + b"\n")
-    except (OSError, EngineError) as error:
-        raise OptionError(f"the choice cannot be kept ({error}): set {CACHE_VARIABLE} to another folder") from error
-    return file
+    return keep(_FOLDER, _name_of(circumstances), json.dumps(content, indent=2).encode() + b"\n")
 
 
 def load_trials(bundle: Bundle, setting: Setting) -> list[Trial]:
     """Reads what was found for this bundle, setting and machine; nothing where that is unknown or unreadable."""
     try:
-        folder = _folder()
+        folder = cache_folder() / _FOLDER
         # Looking at the processor and at package versions costs a millisecond that nobody has to spend in vain.
         if not folder.is_dir():
             return []
         circumstances = circumstances_of(bundle, setting)
-        content = json.loads(_file_of(circumstances).read_bytes())
+        content = json.loads((folder / _name_of(circumstances)).read_bytes())
         if content["schema"] != SCHEMA or content["circumstances"] != circumstances:
             return []
         return [_trial_of(item) for item in content["trials"]]
@@ -94,13 +88,9 @@ def _trial_of(item: Mapping[str, Any]) -> Trial:
     return Trial(Configuration(engine, precision, threads), ms, fault)
 
 
-def _folder() -> Path:
-    return cache_folder() / "tuning"
-
-
-def _file_of(circumstances: Circumstances) -> Path:
+def _name_of(circumstances: Circumstances) -> str:
     digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
-    return _folder() / f"{digest[:32]}.json"
+    return f"{digest[:32]}.json"
 
 
 def _version(package: str) -> str | None:

@@ -14,12 +14,12 @@ from deepbiq.bundle import Bundle
 from deepbiq.configuration import Configuration
 from deepbiq.engines import create_engine
 from deepbiq.errors import DeepBIQError
-from deepbiq.golden import check_golden
+from deepbiq.golden import check_golden, golden_fault
 from deepbiq.graphs import graph_key
 from deepbiq.imaging import Limits
 from deepbiq.plans import parse_plan
-from deepbiq.scorer import Scorer
-from deepbiq.setting import Setting, settle
+from deepbiq.scorer import Scorer, score_with
+from deepbiq.setting import Setting
 from deepbiq.tuning.trials import Trial
 
 BLOCK = 5
@@ -58,7 +58,7 @@ def try_all(
             try:
                 engine = create_engine(bundle, setting, configuration)
                 scorer = opened.enter_context(Scorer(bundle, setting, engine, Limits()))
-                fault = golden_fault(bundle, scorer, configuration)
+                fault = _fault_of(bundle, scorer, configuration)
             except DeepBIQError as error:
                 fault = str(error)
             if fault is None:
@@ -82,7 +82,7 @@ def picture_of(setting: Setting) -> Picture:
     return np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-def golden_fault(bundle: Bundle, scorer: Scorer, configuration: Configuration) -> str | None:
+def _fault_of(bundle: Bundle, scorer: Scorer, configuration: Configuration) -> str | None:
     """Scores the golden pictures of the plan's family, or says what is wrong with the scores of this machine.
 
     Args:
@@ -96,18 +96,15 @@ def golden_fault(bundle: Bundle, scorer: Scorer, configuration: Configuration) -
     key = graph_key(configuration.precision, configuration.engine)
     family = scorer.setting.plan.family
 
-    def score_of(data: bytes, plan: str) -> float:
-        settled = settle(bundle, parse_plan(plan), None, "auto")
-        return Scorer(bundle, settled, scorer.engine, Limits())(data).score
-
-    checks = check_golden(bundle, key, score_of, only=lambda plan: parse_plan(plan).family == family)
+    checks = check_golden(
+        bundle,
+        key,
+        lambda data, plan: score_with(bundle, scorer.engine, plan, data),
+        only=lambda plan: parse_plan(plan).family == family,
+    )
     if not checks:
         return f"no golden scores of {key} with a plan of {family} to prove it with"
-    failed = [check for check in checks if not check.passes(key.partition("-")[0])]
-    if not failed:
-        return None
-    worst = max(failed, key=lambda check: abs(check.score - check.expected))
-    return f"{worst.file} with plan {worst.plan} scores {worst.score:.2f}, not {worst.expected:.2f}"
+    return golden_fault(checks, key.partition("-")[0])
 
 
 def _block(scorer: Scorer, picture: Picture) -> list[float]:

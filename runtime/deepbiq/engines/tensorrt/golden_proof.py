@@ -9,10 +9,8 @@ from deepbiq.engines.tensorrt.sidecar import Proof
 from deepbiq.errors import EngineError
 from deepbiq.golden import TOLERANCE, GoldenCheck, golden_scores_of
 from deepbiq.graphs import Graph
-from deepbiq.imaging import Limits
 from deepbiq.plans import parse_plan
-from deepbiq.scorer import Scorer
-from deepbiq.setting import settle
+from deepbiq.scorer import score_with
 
 
 def prove(bundle: Bundle, graph: Graph, family: Family, engine: Engine) -> Proof:
@@ -28,7 +26,7 @@ def prove(bundle: Bundle, graph: Graph, family: Family, engine: Engine) -> Proof
         EngineError: When the engine fails, or there is nothing to prove it with.
     """
     checks = [
-        GoldenCheck(file, plan, expected, _score(bundle, plan, engine, bundle.read(file)))
+        GoldenCheck(file, plan, expected, score_with(bundle, engine, plan, bundle.read(file)))
         for file, plan, expected in expected_scores(bundle, graph, family)
     ]
     return Proof(
@@ -65,7 +63,3 @@ def expected_scores(bundle: Bundle, graph: Graph, family: Family) -> list[tuple[
             "export the bundle again"
         )
     return expected
-
-
-def _score(bundle: Bundle, plan: str, engine: Engine, picture: bytes) -> float:
-    return Scorer(bundle, settle(bundle, parse_plan(plan), None, "auto"), engine, Limits())(picture).score
