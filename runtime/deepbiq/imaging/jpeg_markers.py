@@ -1,7 +1,7 @@
 """The walk through a JPEG file, from marker to marker to the end-of-image marker.
 
 Entropy-coded data is skipped, not decoded: every 0xFF in it is followed by a stuffed zero (ITU-T T.81, B.1.1.5),
-so one regular expression finds the next marker at the speed of memory. What can be proven wrong on the way is:
+so the next marker is found at the speed of memory. What can be proven wrong on the way is:
 a missing end, a missing component, scans that never reach full precision, lost restart intervals, and data that is
 too short for the number of blocks.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from deepbiq.imaging import exif
 from deepbiq.imaging.fault import FaultError
@@ -38,8 +40,10 @@ _REFUSED_FRAMES = {
 _SEGMENTS = {DHT, DAC, 0xDB, 0xDC, DRI, *range(0xE0, 0xF0), 0xFE}
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
-_SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
+_SCAN_BLOCK = 1 << 17
+"""Bytes of picture data that are searched at once: the copy stays in the processor's cache."""
 
 _ALL_RESTARTS = bytes(range(_RST0, _RST7 + 1))
 #: More scans than any encoder writes (mozjpeg's search stays below 70): each costs a pass over the picture, so a
@@ -240,14 +244,13 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
 
     begin = start + 2 + len(body)
     # Without an interval no restart marker may come, so any marker ends the scan: one pass instead of two.
-    match = (_SCAN_END if state.restart_interval else _MARKER).search(data, begin)
-    if match is None:
+    end = _find_scan_end(data, begin, restarts=state.restart_interval > 0)
+    if end is None:
         raise FaultError(f"truncated: ends at byte {len(data)} inside the picture data, no end-of-image marker")
-    end = match.start()
     units, blocks = frame.units(components)
     if state.restart_interval:
         _check_restarts(data, begin, end, units, state.restart_interval)
-    elif _RST0 <= data[match.end() - 1] <= _RST7:
+    elif _RST0 <= data[end + 1] <= _RST7:
         raise FaultError("damaged JPEG: a restart marker in a scan that has no restart interval")
     # A sequential scan spends at least one bit on a block's DC coefficient and one on the others, a progressive
     # DC scan one bit (no Huffman code is shorter, T.81 Annex C); a progressive AC scan may skip thousands of
@@ -259,6 +262,23 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
             f"cannot hold {frame.width}x{frame.height} pixels"
         )
     return end
+
+
+def _find_scan_end(data: bytes, begin: int, *, restarts: bool) -> int | None:
+    """Return the offset of the first marker from `begin` on, passing restart markers where a scan may have them.
+
+    A regular expression stops at each stuffed 0xFF; comparing a block at once is several times as fast.
+    """
+    codes = np.frombuffer(data, np.uint8)
+    for start in range(begin, len(data) - 1, _SCAN_BLOCK):
+        stop = min(start + _SCAN_BLOCK, len(data) - 1)
+        second = codes[start + 1 : stop + 1]
+        ends = (codes[start:stop] == 0xFF) & (second != 0x00) & (second != 0xFF)
+        if restarts:
+            ends &= (second & 0xF8) != _RST0
+        if ends.any():
+            return start + int(ends.argmax())
+    return None
 
 
 def _scan_components(body: bytes, frame: Frame) -> list[Component]:
