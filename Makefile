@@ -11,7 +11,7 @@ WHEEL_SOURCES := pyproject.toml README.md LICENSE NOTICE \
 		-not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 SOURCES := runtime export calibration training benchmarks tests samples docs
 
-.PHONY: help demo test lint types contracts pytest tables wheel clean
+.PHONY: help demo test lint types contracts servers pytest tables wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,10 @@ types: $(VENV)/.installed ## Check types
 contracts: $(VENV)/.installed ## Check the direction of imports
 	$(BIN)/lint-imports
 
-pytest: $(VENV)/.installed ## Run all tests
+servers: ## Install what camera tests talk to (broker, RTSP server, browser), where that is allowed
+	sh tests/install_servers.sh
+
+pytest: $(VENV)/.installed servers ## Run all tests
 	$(BIN)/python -m pytest
 
 tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
@@ -54,7 +57,7 @@ $(DEMO_VENV)/.installed: dist/.built
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench,train,export,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench,camera,train,export,dev]'
 	touch $@
 
 clean: ## Remove everything that make made

@@ -14,6 +14,7 @@ from typing import Any
 
 from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
+from deepbiq_benchmarks.camera_table import camera_table
 from deepbiq_benchmarks.files_table import files_table
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 from deepbiq_benchmarks.results import NOT_MEASURED
@@ -200,6 +201,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "scaling table": scaling_table,
     "latency table": latency_table,
     "files table": files_table,
+    "camera table": camera_table,
     "latency sweep table": latency_sweep_table,
 }
 

@@ -28,6 +28,9 @@ RUNTIME_VERBS = {
     "info": "deepbiq.cli.info:info",
     "doctor": "deepbiq.cli.doctor:doctor",
     "tune": "deepbiq.cli.tune:tune",
+    "watch": "deepbiq.cli.watch:watch",
+    "config": "deepbiq.cli.config:config",
+    "threshold": "deepbiq.cli.threshold:threshold",
 }
 GROUP_HELP = {
     "bench": "Measure accuracy and speed on your own machine and data.",

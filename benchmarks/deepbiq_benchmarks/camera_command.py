@@ -1,0 +1,83 @@
+"""`deepbiq bench camera`: what watching costs here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.watch import SOURCE_HELP
+from deepbiq.engines import ENGINE_HELP
+from deepbiq.extras import require_extra
+
+BOUND_MISSED = 1
+
+
+def camera(
+    source: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    seconds: Annotated[float, typer.Option(min=2, help="How long to measure, after five seconds of warm-up.")] = 60,
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the web page as well, on any free port.")] = False,
+    note: Annotated[str, typer.Option(help="What the source is, for the results file.")] = "",
+    results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
+    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+) -> None:
+    """Watch a camera as `deepbiq watch` does, and measure frames a second, age of results, drops, load and memory.
+
+    Bounds: results are at most two frame intervals old at p95; memory grows by at most 20 MB. The source's own
+    frame rate is the load: to measure at 15 frames a second take a source that gives as many. Run it with nothing
+    else running. Ends with exit code 1 when a bound is missed.
+    """
+    require_extra("camera", "pydantic", "prometheus_client")
+    from deepbiq.camera.config import check_config
+    from deepbiq.camera.sources import redact
+    from deepbiq.diagnosis import circumstances
+    from deepbiq_benchmarks.camera import checks_of_camera, watch_camera
+    from deepbiq_benchmarks.results import check_writable, save_result
+
+    check_writable(*([results / "result.json"] if results else []))
+    config = check_config(
+        {
+            "score": {"engine": engine},
+            "web": {"serve": serve, "port": 0},
+            "camera": [{"name": "camera", "source": source}],
+        },
+        "options",
+    )
+    measured = watch_camera(config, seconds)
+    result = {
+        "benchmark": "camera",
+        "source": note or redact(source),
+        "served": serve,
+        **measured,
+        "checks": checks_of_camera(measured),
+        **circumstances(),
+    }
+    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _text(result))
+    if results is not None:
+        size = f"{measured['width']}x{measured['height']}"
+        rate = f"{round(measured['captured_per_s'])}fps"
+        saved = save_result(results, ("camera", size, rate, measured["engine"], measured["precision"]), result)
+        typer.echo(f"deepbiq: wrote {saved}", err=True)
+    if not all(check["passes"] for check in result["checks"].values()):
+        raise typer.Exit(BOUND_MISSED)
+
+
+def _text(result: dict[str, Any]) -> str:
+    age, memory = result["age_ms"], result["memory_mb"]
+    size, frames = f"{result['width']}x{result['height']}", result["n"] + result["dropped"]
+    lines = [
+        f"{result['source']}: {size}, {result['captured_per_s']:.2f} frames a second, {result['seconds']:.0f} s",
+        f"scored {result['scored_per_s']:.2f} a second, {result['dropped']} of {frames} dropped",
+        "age of results: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in age.items()),
+        f"busy: {result['cores_busy']:.2f} of {result['cores']} cores",
+        f"memory: {memory['begin']:.0f} MB, at the end {memory['end']:.0f} MB, most {memory['most']:.0f} MB",
+    ]
+    lines += [
+        f"{'ok' if check['passes'] else 'no'}  {name}: {check['value']:.1f} (at most {check['bound']:.1f})"
+        for name, check in result["checks"].items()
+    ]
+    return "\n".join(lines)

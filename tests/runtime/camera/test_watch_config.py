@@ -1,0 +1,85 @@
+"""The configuration: defaults, refusals that name the key, and a text that reads back as itself."""
+
+import json
+
+import pytest
+import tomlkit
+from typer.testing import CliRunner
+
+from deepbiq.camera.config import WatchConfig, parse_config
+from deepbiq.camera.config_text import config_text
+from deepbiq.cli.main import app
+from deepbiq.errors import OptionError
+
+CAMERA = '[[camera]]\nname = "door"\nsource = "0"\n'
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[decison]\naccept = 3", "unknown key decison"),
+        ("[decision]\naccpt = 3", "unknown key decision.accpt"),
+        ("[decision]\naccept = 101", "decision.accept"),
+        ("[decision]\naccept = nan", "decision.accept"),
+        ("[decision]\naccept = 30\nreject = 40", "must not lie above"),
+        ("[best]\ncount = 'x'", "best.count"),
+        ("[drift]\nlasting_s = 100\nbaseline_s = 50", "must exceed"),
+        ("[mqtt]\ntopic = 'a/#'", "mqtt.topic"),
+        (CAMERA + CAMERA, "two cameras are called door"),
+        (CAMERA.replace("door", "../door"), "camera.0.name"),
+        ("decision =", "no valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(text, named):
+    with pytest.raises(OptionError, match=r"file\.toml") as raised:
+        parse_config(text, "file.toml")
+    assert named in str(raised.value)
+
+
+def test_the_text_reads_back_as_the_same_configuration():
+    given = parse_config(CAMERA + "[camera.decision]\naccept = 70.5\n[best]\nfolder = 'x'\nwindow_s = 3\n", "given")
+    assert parse_config(config_text(given), "written") == given
+    assert parse_config(config_text(WatchConfig()), "written") == WatchConfig()
+
+
+def test_the_text_explains_its_keys():
+    written = config_text(WatchConfig())
+    for section in WatchConfig.model_fields.values():
+        for name, field in getattr(section.annotation, "model_fields", {}).items():
+            assert f"{name} =" in written
+            assert field.description is None or field.description in written
+
+
+def test_the_command_shows_the_result_without_passwords(tmp_path):
+    file = tmp_path / "watch.toml"
+    file.write_text(CAMERA.replace('"0"', '"rtsp://me:hunter2@192.0.2.1/stream"'))
+    for fmt, read in (("toml", tomlkit.parse), ("json", json.loads)):
+        done = run("config", str(file), "--format", fmt)
+        assert done.exit_code == 0, done.output
+        assert "hunter2" not in done.output
+        assert read(done.stdout)["camera"][0]["name"] == "door"
+
+
+def test_a_missing_file_and_a_bad_one_end_with_usage(tmp_path):
+    assert run("config", str(tmp_path / "none.toml")).exit_code == 2
+    (tmp_path / "bad.toml").write_text("[x]\n")
+    done = run("config", str(tmp_path / "bad.toml"))
+    assert (done.exit_code, "unknown key x" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "no camera to watch"),
+        (["nothing-here.mp4"], "nothing-here.mp4"),
+        (["--accept", "30", "--reject", "40", "0"], "must not lie above"),
+        (["--serve", "--host", "0.0.0.0", "."], "token"),
+    ],
+)
+def test_watch_refuses_what_it_cannot_do(arguments, named):
+    done = run("watch", *arguments)
+    assert (done.exit_code, named in done.output) == (2, True), done.output
