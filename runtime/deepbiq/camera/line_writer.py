@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import select
 import threading
 import time
@@ -125,6 +126,7 @@ class LineWriter:
             with self._state:
                 self._gone = True
                 self._waiting.clear()
+            self._forget_rest()
 
     def _next(self) -> str | None:
         with self._state:
@@ -179,3 +181,13 @@ class LineWriter:
         except OSError as error:  # a full disk, for one; the stream keeps what it could not write
             return error
         return None
+
+    def _forget_rest(self) -> None:
+        # What is left in the stream's buffer would fail again when the interpreter exits.
+        try:
+            descriptor = self._stream.fileno()
+        except (OSError, ValueError):
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -74,12 +74,13 @@ class OpenCVReader:
         began = time.monotonic()
         for passed_over in range(_MOST_DAMAGED + 1):
             bgr = self._next()
+            waited = time.monotonic() - began
+            # At the timeout FFmpeg hands out what its decoder still held back: a picture as old as the silence.
+            if waited >= self._timeout_s:
+                raise CameraError(f"{self._source.shown}: no frame for {waited:.1f} s")
             if bgr is not None:
                 self._damaged += passed_over
                 return Captured(bgr, media_s=self._media_s())
-            waited = time.monotonic() - began
-            if waited >= self._timeout_s:
-                raise CameraError(f"{self._source.shown}: no frame for {waited:.1f} s")
         if self._source.kind is SourceKind.FILE:
             raise SourceEnded(f"{self._source.shown}: the video is over")
         raise CameraError(f"{self._source.shown}: the stream ended or the connection broke")

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from deepbiq.camera.events import State
@@ -37,7 +39,10 @@ def test_a_server_that_stands_still_is_lost_and_found_when_it_goes_on(server):
     with nothing_left(), watching(parse_source(server.address()), OPTIONS) as watched:
         watched.next_frame()
         server.halt()
+        halted = time.monotonic()
         assert "no frame for" in watched.wait_for(State.LOST).detail
+        # What the decoder held back must not come out as a fresh picture when the timeout ends the waiting.
+        assert time.monotonic() - watched.camera.age_s < halted + OPTIONS.read_timeout_s / 2
         server.go_on()
         watched.wait_for(State.LIVE, times=2)
         watched.next_frame()

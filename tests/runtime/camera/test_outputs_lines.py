@@ -160,7 +160,11 @@ def test_the_interpreter_exits_cleanly_whatever_the_reader_does(reader_goes):
         "lines.close()\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
     child.stdout.read(10)
     if reader_goes:
