@@ -22,6 +22,7 @@ from deepbiq.camera.judge import CameraJudge
 from deepbiq.camera.keeper import BurstKeeper
 from deepbiq.camera.metrics import Metrics
 from deepbiq.camera.newest import FrameBoard
+from deepbiq.camera.opencv_reader import check_backend
 from deepbiq.camera.readers import ReadingOptions
 from deepbiq.camera.sources import SourceSpec, parse_source
 from deepbiq.camera.watch import Watch
@@ -68,8 +69,12 @@ def watching(config: WatchConfig, outputs: Sequence[Sink], tick: Callable[[], No
     if not config.camera:
         raise OptionError("no camera to watch: name a SOURCE, or a [[camera]] in the configuration")
     sources = {camera.name: parse_source(camera.source) for camera in config.camera}
+    for source in sources.values():
+        check_backend(source)
     token = _token(config.web)
     with ExitStack() as stack:
+        for output in outputs:
+            stack.callback(output.close)
         guard = EngineGuard(lambda: load(**config.score.model_dump()))
         stack.callback(guard.close)
         judges = {camera.name: _judge(config, camera) for camera in config.camera}
@@ -79,8 +84,6 @@ def watching(config: WatchConfig, outputs: Sequence[Sink], tick: Callable[[], No
         controls = WatchControls(judges, keeper)
         health, metrics = Health(list(judges), STALE_SECONDS), Metrics(list(judges))
         sinks: list[Sink] = [health, metrics, *outputs]
-        for output in outputs:
-            stack.callback(output.close)
         if config.mqtt.host is not None:
             sinks.append(_mqtt(config, list(judges), controls, events, stack))
         port = None

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import pytest
 import tomlkit
 from typer.testing import CliRunner
@@ -83,3 +84,10 @@ def test_a_missing_file_and_a_bad_one_end_with_usage(tmp_path):
 def test_watch_refuses_what_it_cannot_do(arguments, named):
     done = run("watch", *arguments)
     assert (done.exit_code, named in done.output) == (2, True), done.output
+
+
+@pytest.mark.skipif(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer")
+def test_a_source_that_can_never_be_opened_here_ends_with_camera_lost():
+    done = run("watch", "csi:0")
+    assert done.exit_code == 5
+    assert "built without GStreamer" in done.output
