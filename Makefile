@@ -35,7 +35,7 @@ servers: ## Install what camera tests talk to (broker, RTSP server, browser), wh
 	sh tests/install_servers.sh
 
 pytest: $(VENV)/.installed servers ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
 	$(BIN)/python -m deepbiq_benchmarks.tables

@@ -22,7 +22,6 @@ from deepbiq.camera.judge import CameraJudge
 from deepbiq.camera.keeper import BurstKeeper
 from deepbiq.camera.metrics import Metrics
 from deepbiq.camera.newest import FrameBoard
-from deepbiq.camera.opencv_reader import check_backend
 from deepbiq.camera.readers import ReadingOptions
 from deepbiq.camera.sources import SourceSpec, parse_source
 from deepbiq.camera.watch import Watch
@@ -69,8 +68,6 @@ def watching(config: WatchConfig, outputs: Sequence[Sink], tick: Callable[[], No
     if not config.camera:
         raise OptionError("no camera to watch: name a SOURCE, or a [[camera]] in the configuration")
     sources = {camera.name: parse_source(camera.source) for camera in config.camera}
-    for source in sources.values():
-        check_backend(source)
     token = _token(config.web)
     with ExitStack() as stack:
         for output in outputs:
