@@ -10,7 +10,8 @@ from deepbiq_benchmarks.results import NOT_MEASURED
 Result = dict[str, Any]
 
 _HEADER = (
-    "| source | frames a second | scored | dropped | age p50 | p95 | p99 | bound of p95 | cores busy | memory, growth |"
+    "| source | frames a second | scored | dropped | age p50 | p95 | p99 | bound of p95 | cores busy "
+    "| memory, growth |"
 )
 
 
