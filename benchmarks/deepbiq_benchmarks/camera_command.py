@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from deepbiq.camera.sources import SOURCE_HELP
 from deepbiq.cli.info import InfoFormat
-from deepbiq.cli.watch import SOURCE_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 
@@ -17,7 +17,7 @@ BOUND_MISSED = 1
 
 
 def camera(
-    source: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    source: Annotated[str, typer.Argument(help=f"What to watch: {SOURCE_HELP}.")],
     seconds: Annotated[float, typer.Option(min=2, help="How long to measure, after five seconds of warm-up.")] = 60,
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
     serve: Annotated[bool, typer.Option("--serve", help="Serve the web page as well, on any free port.")] = False,

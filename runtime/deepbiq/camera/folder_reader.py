@@ -18,9 +18,8 @@ from watchdog.observers.inotify import InotifyObserver
 
 from deepbiq.camera.readers import Captured, ReadingOptions
 from deepbiq.camera.sources import SourceSpec
-from deepbiq.cli.inputs import PICTURE_ENDINGS
 from deepbiq.errors import CameraError, ImageError
-from deepbiq.imaging import decode_bytes, read_bytes
+from deepbiq.imaging import PICTURE_ENDINGS, decode_bytes, read_bytes
 
 MAX_WAITING = 10_000
 """Most pictures that wait to be read; further ones are not scored, which each is reported for."""

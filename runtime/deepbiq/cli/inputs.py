@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
-"""Which files of a folder are taken; a file that is named itself is taken whatever its name."""
+from deepbiq.imaging import PICTURE_ENDINGS
 
 
 def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepbiq.camera.sources import SOURCE_HELP
 from deepbiq.cli.exit_codes import INTERRUPTED
 from deepbiq.cli.output import say
 from deepbiq.engines import ENGINE_HELP
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from deepbiq.camera.json_lines import JsonLines
     from deepbiq.camera.text_lines import TextLines
 
-SOURCE_HELP = (
-    "A camera (0 or /dev/video0), rtsp:// or http://, csi:0, a GStreamer pipeline, a video file, or a folder that "
-    "pictures arrive in."
-)
-
 
 class WatchFormat(str, Enum):
     """How events are printed."""
@@ -41,7 +37,9 @@ class WatchFormat(str, Enum):
 
 
 def watch(
-    sources: Annotated[list[str] | None, typer.Argument(help=SOURCE_HELP, show_default=False)] = None,
+    sources: Annotated[
+        list[str] | None, typer.Argument(help=f"What to watch: {SOURCE_HELP}.", show_default=False)
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML with everything below and more; see `deepbiq config`. Options win.")
     ] = None,

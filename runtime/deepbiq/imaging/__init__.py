@@ -4,12 +4,13 @@ from deepbiq.imaging.arrays import check_array
 from deepbiq.imaging.decode import Picture, decode_bytes
 from deepbiq.imaging.fault import printable
 from deepbiq.imaging.files import read_bytes
-from deepbiq.imaging.formats import parse_header
+from deepbiq.imaging.formats import PICTURE_ENDINGS, parse_header
 from deepbiq.imaging.header import Header
 from deepbiq.imaging.limits import MIN_SIDE, Limits
 
 __all__ = [
     "MIN_SIDE",
+    "PICTURE_ENDINGS",
     "Header",
     "Limits",
     "Picture",

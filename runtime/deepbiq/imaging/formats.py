@@ -9,6 +9,8 @@ from deepbiq.imaging.header import Header, PictureFile
 from deepbiq.imaging.limits import Limits
 
 SUPPORTED = "JPEG, PNG, WebP, BMP and TIFF"
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+"""Which files of a folder are taken, in lower case; a file that is named itself is taken whatever its name."""
 
 #: First bytes of formats that are recognised only to be refused by name (each format's specification).
 _OTHERS = (
