@@ -9,20 +9,23 @@ from time import perf_counter
 import numpy as np
 
 WARM_UP_SECONDS = 0.02
-"""Before each timed call of a turn the function runs uncounted, once or until this time has passed: the caches hold
+"""Before what is timed in a turn the function runs uncounted, once or until this time has passed: the caches hold
 its weights then, and threads of the one before, which wait for work by spinning some milliseconds, have gone to
 sleep."""
+
+TIMED_SECONDS = 0.05
+"""A turn's time is the median of as many calls as fit, at least one: a single short call is chance."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """How long calls took.
+    """How long a call took, by its turns.
 
     Attributes:
         ms: Median in milliseconds.
-        p10_ms: A tenth of the calls were faster.
-        p90_ms: A tenth of the calls were slower.
-        n: Counted calls.
+        p10_ms: A tenth of the turns were faster.
+        p90_ms: A tenth of the turns were slower.
+        n: Turns.
     """
 
     ms: float
@@ -55,11 +58,11 @@ def time_in_turn(
 
 
 Times = dict[str, list[float]]
-"""Seconds of every counted call, by name."""
+"""Seconds of every turn, by name."""
 
 
 def summarise(seconds: list[float]) -> Timed:
-    """Returns median and spread of at least one call, in milliseconds."""
+    """Returns median and spread of at least one turn, in milliseconds."""
     low, middle, high = (1000 * float(value) for value in np.percentile(seconds, (10, 50, 90)))
     return Timed(middle, low, high, len(seconds))
 
@@ -69,6 +72,9 @@ def _turn(call: Callable[[], object]) -> float:
     call()
     while perf_counter() - begin < WARM_UP_SECONDS:
         call()
-    start = perf_counter()
-    call()
-    return perf_counter() - start
+    taken: list[float] = []
+    while sum(taken) < TIMED_SECONDS:
+        start = perf_counter()
+        call()
+        taken.append(perf_counter() - start)
+    return float(np.median(taken))

@@ -36,7 +36,7 @@ def time_sizes(
     Args:
         scorer: What scores.
         files: JPEGs by megapixels, smallest first.
-        rounds: Counted calls of each.
+        rounds: Turns of each.
         advance: Called after each round.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import Any
 from deepbiq.diagnosis import circumstances
 from deepbiq.errors import EngineError, OptionError
 from deepbiq.scorer import load
-from deepbiq_benchmarks.alternation import WARM_UP_SECONDS
+from deepbiq_benchmarks.alternation import TIMED_SECONDS, WARM_UP_SECONDS
 from deepbiq_benchmarks.caffenet import write_caffenet
 from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
@@ -137,7 +137,8 @@ def compare_with_peers(
         "pictures_rated": len(material.rated),
         "pictures_timed": material.timed_names,
         "rounds": plan.rounds,
-        "warm_up": f"before every timed call, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
+        "warm_up": f"before every turn, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
+        "turn": f"median of as many calls as fit into {1000 * TIMED_SECONDS:g} ms, at least one",
         "threads": plan.threads,
         "rows": rows,
         "outside_of_network": outside,

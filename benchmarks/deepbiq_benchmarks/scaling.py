@@ -145,7 +145,7 @@ class ScalingPlan:
         engine: That runs it.
         picture: (H, W, 3) uint8 BGR; every size is made of it.
         threads: Of everything but the series of threads.
-        rounds: Counted calls of every point.
+        rounds: Turns of every point.
         crops: N of `random:N`.
         megapixels: Sizes of 4:3 pictures.
         batches: Crops in one run of the network.
