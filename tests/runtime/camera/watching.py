@@ -19,6 +19,7 @@ from deepbiq.camera.readers import ReadingOptions
 from deepbiq.camera.sources import SourceSpec
 
 DEADLINE_S = 20.0
+CAPTURE_THREADS = ("deepbiq-capture-", "deepbiq-supervise-")
 QUICK = ReadingOptions(open_timeout_s=3.0, read_timeout_s=1.0)
 
 
@@ -86,7 +87,7 @@ def open_files() -> list[str]:
 
 def capture_threads() -> list[str]:
     """Threads of cameras, by Python's names."""
-    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("deepbiq-"))
+    return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith(CAPTURE_THREADS))
 
 
 @contextmanager

@@ -37,6 +37,7 @@ export class Card {
     });
     this.saved = null;
     this.capturedAt = null;
+    this.frame = 0;
     this.interval = 0;
     this.state = "opening";
     this.drift = false;
@@ -52,7 +53,8 @@ export class Card {
     if (snapshot.drift) this.showDrift(snapshot.drift);
     if (snapshot.state) this.showState(snapshot.state);
     this.chart.load(history);
-    if (snapshot.result) this.showResult(snapshot.result, 1000 * snapshot.age_s);
+    // Events may have overtaken the answer: what is shown already can be newer.
+    if (snapshot.result && snapshot.result.frame >= this.frame) this.showResult(snapshot.result, 1000 * snapshot.age_s);
   }
 
   take(event) {
@@ -68,6 +70,7 @@ export class Card {
 
   showResult(result, age) {
     this.capturedAt = performance.now() - age;
+    this.frame = result.frame;
     this.root.dataset.verdict = result.verdict;
     this.dial.show(result.smoothed);
     this.part(".verdict-word").textContent = result.verdict;
