@@ -65,6 +65,13 @@ def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
     return int(height * ratio + Fraction(1, 2)), int(width * ratio + Fraction(1, 2))
 
 
+def size_at_scale(height: int, width: int, scale: Scale) -> tuple[int, int]:
+    """Computes the (height, width) in pixels at which a picture is looked at: its own where it is small enough."""
+    if scale.short_side is None or min(height, width) <= scale.short_side:
+        return height, width
+    return scaled_size(height, width, scale.short_side)
+
+
 def bring_to_scale(bgr: npt.NDArray[np.uint8], scale: Scale) -> npt.NDArray[np.uint8]:
     """Shrinks a picture to the scale by area interpolation; leaves it alone where it is small enough.
 
@@ -76,9 +83,8 @@ def bring_to_scale(bgr: npt.NDArray[np.uint8], scale: Scale) -> npt.NDArray[np.u
         (h, w, 3) uint8, BGR; `bgr` itself where nothing had to change.
     """
     height, width = bgr.shape[:2]
-    if scale.short_side is None or min(height, width) <= scale.short_side:
-        return bgr
-    return resize(bgr, scaled_size(height, width, scale.short_side))
+    size_hw = size_at_scale(height, width, scale)
+    return bgr if size_hw == (height, width) else resize(bgr, size_hw)
 
 
 def resize(bgr: npt.NDArray[np.uint8], size_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:

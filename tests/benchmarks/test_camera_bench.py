@@ -1,8 +1,6 @@
 """`deepbiq bench camera` on a real video: what it counts adds up."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,17 +8,13 @@ from typer.testing import CliRunner
 from deepbiq.cli.main import app
 from deepbiq_benchmarks.camera import checks_of_camera
 from deepbiq_benchmarks.camera_table import camera_table
-
-ROOT = Path(__file__).parents[2]
+from tests.runtime.camera.video_material import sample_video
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("video_for_bench", ROOT / "samples" / "video.py")
-    video = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(video)
     folder = tmp_path_factory.mktemp("camera")
-    video.write_video(folder / "video.mp4")
+    sample_video().write_video(folder / "video.mp4")
     arguments = [
         "bench",
         "camera",

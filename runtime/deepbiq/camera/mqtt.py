@@ -123,10 +123,13 @@ class MqttSink:
         return client
 
     def _take_result(self, event: Result) -> None:
+        due = self._online and (event.changed or self._is_due(event.camera))
+        if not (due or event.changed):
+            return
         payload = json.dumps(event.describe())
         if event.changed:
             self._last(f"{event.camera}/verdict", payload)
-        if self._online and (event.changed or self._is_due(event.camera)):
+        if due:
             self._result_at[event.camera] = time.monotonic()
             self._result_out[event.camera] = self._client.publish(f"{self._topic}/{event.camera}/result", payload)
 

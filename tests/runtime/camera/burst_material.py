@@ -6,8 +6,7 @@ import numpy as np
 
 from deepbiq.camera.events import Result, Signals, Verdict
 from deepbiq.camera.frame import Frame
-from deepbiq.labels import label_of
-from deepbiq.result import Score, Timing
+from tests.runtime.camera.output_events import a_score
 
 SIGNALS = Signals(brightness=0.5, shadows=0.0, highlights=0.0, sharpness=1.0, noise=1.0, change=None)
 
@@ -21,23 +20,9 @@ def result(value: float, captured: float, *, bgr=None, camera="front", number=1,
     """A result whose picture is grey at twice its score, unless other pixels are given."""
     pixels = np.full((64, 80, 3), round(2 * value), np.uint8) if bgr is None else bgr
     moment = 1_700_000_000.0 + captured if captured_at is None else captured_at
-    score = Score(
-        score=value,
-        label=label_of(value),
-        spread=1.0,
-        crop_scores=np.array([value]),
-        quality_map=np.full((1, 1), value, np.float32),
-        path=None,
-        plan="dense",
-        pool="prediction-avg",
-        engine="onnxruntime",
-        precision="fp32",
-        model="tiny-0",
-        timing=Timing(0.0, 0.0, 0.0, 0.0, 0.0),
-    )
     return Result(
         frame=frame(captured, bgr=pixels, camera=camera, number=number, captured_at=moment),
-        score=score,
+        score=a_score(value),
         smoothed=value,
         verdict=Verdict.ACCEPT,
         changed=False,

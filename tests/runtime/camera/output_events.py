@@ -10,6 +10,7 @@ import numpy as np
 
 from deepbiq.camera.events import CameraState, Result, Signals, State, Verdict
 from deepbiq.camera.frame import Frame
+from deepbiq.labels import label_of
 from deepbiq.result import Score, Timing
 
 DEADLINE_S = 20.0
@@ -17,24 +18,28 @@ DEADLINE_S = 20.0
 _NUMBERS = count(1)
 
 
+def a_score(value: float) -> Score:
+    return Score(
+        score=value,
+        label=label_of(value),
+        spread=1.0,
+        crop_scores=np.array([value]),
+        quality_map=np.full((1, 1), value, np.float32),
+        path=None,
+        plan="dense",
+        pool="prediction-avg",
+        engine="onnxruntime",
+        precision="fp32",
+        model="tiny",
+        timing=Timing(decode=0.0, sample=1.0, infer=40.0, regress=3.0, total=44.0),
+    )
+
+
 def a_result(camera="door", score=70.0, verdict=Verdict.ACCEPT, *, changed=False, dropped=0, age_s=0.05, **frame):
     captured = {"captured": time.monotonic() - age_s, "captured_at": time.time() - age_s} | frame
     return Result(
         frame=Frame(camera, next(_NUMBERS), np.zeros((2, 2, 3), np.uint8), **captured),
-        score=Score(
-            score=score,
-            label="good",
-            spread=1.0,
-            crop_scores=np.array([score]),
-            quality_map=np.full((1, 1), score, np.float32),
-            path=None,
-            plan="dense",
-            pool="mean",
-            engine="onnxruntime",
-            precision="fp32",
-            model="tiny",
-            timing=Timing(decode=0.0, sample=1.0, infer=40.0, regress=3.0, total=44.0),
-        ),
+        score=a_score(score),
         smoothed=score,
         verdict=verdict,
         changed=changed,

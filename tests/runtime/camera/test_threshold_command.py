@@ -1,21 +1,16 @@
 import json
-import sys
 import xml.etree.ElementTree as ET
 
 import cv2
 import numpy as np
 import pytest
+import tomlkit
 import typer
 from typer.testing import CliRunner
 
 from deepbiq.camera.config import DecisionSection
 from deepbiq.cli.threshold import threshold
 from deepbiq.errors import OptionError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @pytest.fixture
@@ -57,7 +52,7 @@ def labels_of(folder, border, *, name="labels.csv"):
 def test_fits_a_reject_rate_as_toml(fit, pictures):
     code, stdout, stderr = fit("--reject-rate", "0.1", "--warn-rate", "0.2", pictures)
     assert (code, stderr) == (0, "")
-    section = DecisionSection(**tomllib.loads(stdout)["decision"])
+    section = DecisionSection(**tomlkit.parse(stdout)["decision"])
     assert 6 < section.reject < 8
     assert 22 < section.accept < 24
     assert "# 40 pictures; 0 could not be read\n# of them accepted 70.0%, warned 20.0%, rejected 10.0%" in stdout

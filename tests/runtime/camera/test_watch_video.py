@@ -1,6 +1,5 @@
 """The whole of `deepbiq watch` on a video that is sharp, out of focus, dark, and sharp again."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,23 +8,16 @@ from pathlib import Path
 import pytest
 
 from deepbiq.imaging import decode_bytes
+from tests.runtime.camera.video_material import sample_video
 
-ROOT = Path(__file__).parents[3]
 LATE_S = 1.0
 """What the camera shows must be known within a second."""
-
-
-def video_module():
-    spec = importlib.util.spec_from_file_location("sample_video", ROOT / "samples" / "video.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("watched")
-    video = video_module()
+    video = sample_video()
     video.write_video(folder / "video.mp4")
     command = [sys.executable, "-m", "deepbiq", "watch", str(folder / "video.mp4")]
     done = subprocess.run(

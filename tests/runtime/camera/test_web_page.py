@@ -12,7 +12,8 @@ from deepbiq.camera.events import CameraState, Drift, Fault, Kept, State
 from deepbiq.camera.web.hub import WebHub
 from deepbiq.camera.web.server import WebServer
 from deepbiq.errors import OptionError
-from tests.runtime.camera.web_material import DEADLINE_S, TOKEN, Knobs, app_of, result_of, serving, wait_for
+from tests.runtime.camera.watching import wait_until
+from tests.runtime.camera.web_material import DEADLINE_S, TOKEN, Knobs, app_of, result_of, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -159,14 +160,14 @@ def test_thresholds_move_by_keyboard(visit, cameras):
         page.keyboard.press(key)
     expect(accept).to_have_attribute("aria-valuenow", "61")
     expect(accept).to_have_attribute("aria-valuetext", "accept from 61 on")
-    wait_for(lambda: cameras.knobs.limits == {"door": (61.0, 40.0)})
+    wait_until(lambda: cameras.knobs.limits == {"door": (61.0, 40.0)})
     page.keyboard.press("Tab")
     expect(reject).to_be_focused()
     page.keyboard.press("End")
     expect(reject).to_have_attribute("aria-valuenow", "61")
     page.keyboard.press("Home")
     expect(reject).to_have_attribute("aria-valuenow", "0")
-    wait_for(lambda: cameras.knobs.limits == {"door": (61.0, 0.0)})
+    wait_until(lambda: cameras.knobs.limits == {"door": (61.0, 0.0)})
     expect(page.locator(".trend-limits")).to_have_text("accept from 61, reject below 0")
 
 
@@ -180,7 +181,7 @@ def test_thresholds_move_by_drag(visit, cameras):
     expect(line).to_have_attribute("aria-valuenow", "20")
     assert cameras.knobs.limits == {}, "nothing is changed before it is let go"
     page.mouse.up()
-    wait_for(lambda: cameras.knobs.limits == {"door": (55.0, 20.0)})
+    wait_until(lambda: cameras.knobs.limits == {"door": (55.0, 20.0)})
 
 
 def test_a_refused_threshold_is_said_and_goes_back(visit, cameras, monkeypatch):
@@ -201,7 +202,7 @@ def test_the_quality_map_is_laid_over_the_picture_and_taken_off(visit):
     expect(layer).to_be_hidden()
     toggle.click()
     expect(toggle).to_have_attribute("aria-pressed", "true")
-    wait_for(lambda: page.evaluate("document.querySelector('.map').naturalWidth") > 0)
+    wait_until(lambda: page.evaluate("document.querySelector('.map').naturalWidth") > 0)
     assert layer.bounding_box() == page.locator(".picture").bounding_box()
     toggle.press("Enter")
     expect(layer).to_be_hidden()
@@ -211,7 +212,7 @@ def test_a_best_frame_appears_and_opens(visit, cameras, samples):
     page = visit()
     expect(page.locator("#no-best")).to_be_visible()
     page.get_by_role("button", name="Keep the best now").click()
-    wait_for(lambda: cameras.knobs.triggers == ["page"])
+    wait_until(lambda: cameras.knobs.triggers == ["page"])
     expect(page.get_by_role("status")).to_contain_text("Triggered")
     cameras.hub.take(Kept("door", str(samples[1]), 71.26, 1_700_000_000.0, "page"))
     thumbnail = page.locator("#gallery button")
@@ -220,7 +221,7 @@ def test_a_best_frame_appears_and_opens(visit, cameras, samples):
     viewer = page.get_by_role("dialog")
     expect(viewer).to_be_visible()
     expect(viewer.get_by_role("heading")).to_have_text("door: 71.3")
-    wait_for(lambda: page.evaluate("document.querySelector('#viewer-picture').naturalWidth") > 0)
+    wait_until(lambda: page.evaluate("document.querySelector('#viewer-picture').naturalWidth") > 0)
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
     expect(thumbnail).to_be_focused()
@@ -299,7 +300,7 @@ def test_the_page_works_with_a_token(browser, scored, samples):
             expect(page.locator(".picture")).to_be_visible()
             expect(page.locator("#connection .words")).to_have_text("connected")
             page.get_by_role("button", name="Keep the best now").click()
-            wait_for(lambda: cameras.knobs.triggers == ["page"])
+            wait_until(lambda: cameras.knobs.triggers == ["page"])
             assert TOKEN not in page.url
             assert page.evaluate("document.cookie") == ""
             context.clear_cookies()

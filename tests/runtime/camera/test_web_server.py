@@ -19,7 +19,8 @@ from deepbiq.camera.events import CameraState, Fault, State
 from deepbiq.camera.web.hub import WebHub
 from deepbiq.camera.web.server import WebServer
 from deepbiq.errors import OptionError
-from tests.runtime.camera.web_material import DEADLINE_S, TOKEN, app_of, result_of, serving, wait_for
+from tests.runtime.camera.watching import wait_until
+from tests.runtime.camera.web_material import DEADLINE_S, TOKEN, app_of, result_of, serving
 
 GIGABYTE = 1_000_000_000
 
@@ -181,7 +182,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_picture_gives_its_place_back(
                 b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
                 b"Content-Length: 1000\r\n\r\nbegun"
             )
-    wait_for(lambda: still_scores(port, samples))
+    wait_until(lambda: still_scores(port, samples))
 
 
 def test_a_stream_shows_frames_in_order_and_ends_with_the_watching(hub, scorer, noise):
@@ -236,7 +237,7 @@ def test_a_listener_that_never_reads_is_cut_off_and_the_others_hear_everything(h
             for number in range(count):
                 hub.take(Fault(None, "x" * 3000, float(number)))
                 assert json.loads(reader.recv(DEADLINE_S))["at"] == number
-        wait_for(lambda: was_cut_off(lazy))
+        wait_until(lambda: was_cut_off(lazy))
 
 
 def test_a_page_that_another_site_opened_hears_nothing(port):
@@ -254,13 +255,13 @@ def test_streams_are_limited_and_say_so(hub, scorer):
         opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(64)]
         for one in opened:
             one.sendall(b"GET /api/cameras/door/stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_for(hub.is_full)
+        wait_until(hub.is_full)
         refused = httpx.get(url, timeout=DEADLINE_S)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
         assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
         for one in opened:
             one.close()
-        wait_for(lambda: not hub.is_full())
+        wait_until(lambda: not hub.is_full())
 
 
 def test_a_server_leaves_nothing_behind(hub, scorer):
@@ -273,7 +274,7 @@ def test_a_server_leaves_nothing_behind(hub, scorer):
         server.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
-    wait_for(lambda: not {thread for thread in set(threading.enumerate()) - before if "deepbiq" in thread.name})
+    wait_until(lambda: not {thread for thread in set(threading.enumerate()) - before if "deepbiq" in thread.name})
 
 
 def test_a_taken_port_is_named(port, hub, scorer):

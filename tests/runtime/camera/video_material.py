@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
+
+
+def sample_video() -> ModuleType:
+    """Returns samples/video.py as a module: the video that is sharp, out of focus, dark and sharp again."""
+    spec = spec_from_file_location("sample_video", Path(__file__).parents[3] / "samples" / "video.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> Path:

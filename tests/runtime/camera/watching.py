@@ -23,7 +23,8 @@ CAPTURE_THREADS = ("deepbiq-capture-", "deepbiq-supervise-")
 QUICK = ReadingOptions(open_timeout_s=3.0, read_timeout_s=1.0)
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str = "it happens") -> None:
+    """Waits until a condition holds; fails where it does not within the deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"

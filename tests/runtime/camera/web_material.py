@@ -84,11 +84,3 @@ def serving(hub, app, host="127.0.0.1"):
     finally:
         hub.close()
         server.close()
-
-
-def wait_for(condition):
-    """Waits until a condition holds; fails where it does not within the deadline."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen within the deadline"
-        time.sleep(0.02)

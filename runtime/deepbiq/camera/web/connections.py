@@ -19,19 +19,32 @@ _SEND_BUFFER = 128 * 1024
 pictures for a slow client."""
 
 
-class _Stall:
-    """Cuts a connection off when writing to it has been paused for too long."""
+class _CutsOffStalled(asyncio.Protocol):
+    """What both protocols of uvicorn lack: a connection whose client takes nothing for too long is cut off."""
 
-    def __init__(self) -> None:
-        self._timer: asyncio.TimerHandle | None = None
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    _stalled: asyncio.TimerHandle | None = None
 
-    def begin(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
-        self._timer = loop.call_later(STALL_S, _reset, transport)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the clock."""
+        self._forget_stall()
+        super().connection_lost(exc)
 
-    def end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def pause_writing(self) -> None:
+        """Starts the clock of a client that does not read."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALL_S, _reset, self.transport)
+
+    def resume_writing(self) -> None:
+        """Stops it."""
+        super().resume_writing()
+        self._forget_stall()
+
+    def _forget_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
 
 def _reset(transport: asyncio.Transport) -> None:
@@ -40,7 +53,7 @@ def _reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-class HttpConnection(H11Protocol):
+class HttpConnection(_CutsOffStalled, H11Protocol):
     """uvicorn's HTTP/1.1 with deadlines."""
 
     _head: asyncio.TimerHandle | None = None
@@ -48,7 +61,6 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the clock of the first head."""
         super().connection_made(transport)
-        self._stall = _Stall()
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._watch_head()
 
@@ -60,18 +72,7 @@ class HttpConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the clocks."""
         self._forget_head()
-        self._stall.end()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Starts the clock of a client that does not read."""
-        super().pause_writing()
-        self._stall.begin(self.loop, self.transport)
-
-    def resume_writing(self) -> None:
-        """Stops it."""
-        super().resume_writing()
-        self._stall.end()
 
     def _watch_head(self) -> None:
         if self.conn.their_state is not h11.IDLE:
@@ -85,25 +86,5 @@ class HttpConnection(H11Protocol):
             self._head = None
 
 
-class WebSocketConnection(WebSocketsSansIOProtocol):
+class WebSocketConnection(_CutsOffStalled, WebSocketsSansIOProtocol):
     """uvicorn's WebSocket with a deadline for clients that do not read: its own ping waits for a flush."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begins."""
-        super().connection_made(transport)
-        self._stall = _Stall()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock."""
-        self._stall.end()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Starts the clock of a client that does not read."""
-        super().pause_writing()
-        self._stall.begin(self.loop, self.transport)
-
-    def resume_writing(self) -> None:
-        """Stops it."""
-        super().resume_writing()
-        self._stall.end()

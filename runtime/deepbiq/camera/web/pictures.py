@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.quality_map import overlay
-from deepbiq.scale import Scale, resize, scaled_size
+from deepbiq.scale import Scale, resize, size_at_scale
 
 PICTURE_WIDTH = 960
 """Most pixels across of a live picture: what a card on a large screen shows, at some 60 kB a frame."""
@@ -43,10 +43,7 @@ def map_png(quality_map: npt.NDArray[np.float32], frame_hw: tuple[int, int], sca
     """
     import cv2
 
-    seen_hw = frame_hw
-    if scale.short_side is not None and min(frame_hw) > scale.short_side:
-        seen_hw = scaled_size(*frame_hw, scale.short_side)
-    size_hw = tuple(max(1, round(side * _CELL / stride)) for side in seen_hw)
+    size_hw = tuple(max(1, round(side * _CELL / stride)) for side in size_at_scale(*frame_hw, scale))
     # What the overlay draws over black and over white tells its colour and how much of it there is.
     over_black = overlay(np.zeros((*size_hw, 3), np.uint8), quality_map, _CELL).astype(np.float32)
     over_white = overlay(np.full((*size_hw, 3), 255, np.uint8), quality_map, _CELL).astype(np.float32)
