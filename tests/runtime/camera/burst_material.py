@@ -6,6 +6,7 @@ import numpy as np
 
 from deepbiq.camera.events import Result, Signals, Verdict
 from deepbiq.camera.frame import Frame
+from deepbiq.labels import label_of
 from tests.runtime.camera.output_events import a_score
 
 SIGNALS = Signals(brightness=0.5, shadows=0.0, highlights=0.0, sharpness=1.0, noise=1.0, change=None)
@@ -22,7 +23,7 @@ def result(value: float, captured: float, *, bgr=None, camera="front", number=1,
     moment = 1_700_000_000.0 + captured if captured_at is None else captured_at
     return Result(
         frame=frame(captured, bgr=pixels, camera=camera, number=number, captured_at=moment),
-        score=a_score(value),
+        score=a_score(value, label_of(value), model="tiny-0"),
         smoothed=value,
         verdict=Verdict.ACCEPT,
         changed=False,
