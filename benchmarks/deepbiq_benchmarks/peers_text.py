@@ -158,8 +158,8 @@ def _measured_on(result: Result) -> str:
     if result["dataset"]:
         rated = f"; accuracy on {result['dataset']} {result['split']}, n = {result['pictures_rated']:,}"
     return (
-        f"Array in, score out, {len(result['pictures_timed'])} pictures of 512x512 in turn, {result['rounds']} "
-        f"rounds, medians, {result['threads']} threads{rated}"
+        f"Array in, score out, {len(result['pictures_timed'])} pictures of 512x512 in turn, at least "
+        f"{result['rounds']} rounds, medians, {result['threads']} threads{rated}"
     )
 
 
