@@ -57,7 +57,7 @@ $(DEMO_VENV)/.installed: dist/.built
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench,camera,train,export,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[archive,bench,camera,train,export,ray,dev]'
 	touch $@
 
 clean: ## Remove everything that make made

@@ -47,3 +47,7 @@ class EngineError(DeepBIQError, RuntimeError):
 
 class CameraError(DeepBIQError, OSError):
     """A camera or stream cannot be opened or was lost."""
+
+
+class ArchiveError(DeepBIQError):
+    """A source of pictures cannot be listed, or a results folder cannot be used."""

@@ -127,6 +127,14 @@ class Scorer:
         start = perf_counter()
         return self._score(self._sample(picture, start), self.engine.features)
 
+    def score_in_worker(self, picture: Source) -> Score:
+        """Scores one picture as a call does, but in the calling thread alone.
+
+        Up to `engine.workers` calls at once are faster than as many one after the other.
+        """
+        start = perf_counter()
+        return self._score(self._sample(picture, start), self.engine.features_in_worker)
+
     def stream(self, pictures: Iterable[Source], *, lookahead: int | None = None) -> Iterator[Score | Failure]:
         """Scores many pictures, several at once, so that every core stays busy.
 
@@ -143,7 +151,7 @@ class Scorer:
         """
         workers = self.engine.workers
         ahead = 2 * workers if lookahead is None else lookahead
-        yield from map_ahead(self._score_in_worker, enumerate(pictures), ahead, workers=workers)
+        yield from map_ahead(self._score_in_stream, enumerate(pictures), ahead, workers=workers)
 
     def sample(self, picture: Source) -> Sample:
         """Reads a picture and takes what the network will see of it; raises ImageError as a call does."""
@@ -224,11 +232,11 @@ class Scorer:
         passes = [images[i : i + step] for i in range(0, len(images), step)]
         return np.concatenate([crop_vectors(features_of(part)) for part in passes])
 
-    def _score_in_worker(self, numbered: tuple[int, Source]) -> Score | Failure:
+    def _score_in_stream(self, numbered: tuple[int, Source]) -> Score | Failure:
         number, picture = numbered
-        features_of = self.engine.features if number < _SHORT_STREAM else self.engine.features_in_worker
+        score = self if number < _SHORT_STREAM else self.score_in_worker
         try:
-            return self._score(self._sample(picture, perf_counter()), features_of)
+            return score(picture)
         except ImageError as error:
             return Failure(error=str(error), path=_path_of(picture), **self.identity())
 

@@ -31,6 +31,10 @@ RUNTIME_VERBS = {
     "watch": "deepbiq.cli.watch:watch",
     "config": "deepbiq.cli.config:config",
     "threshold": "deepbiq.cli.threshold:threshold",
+    "archive": "deepbiq.cli.archive:archive",
+    "archive report": "deepbiq.cli.archive_report:archive_report",
+    "archive undo": "deepbiq.cli.archive_undo:archive_undo",
+    "refit": "deepbiq.cli.refit:refit",
 }
 GROUP_HELP = {
     "bench": "Measure accuracy and speed on your own machine and data.",
@@ -65,6 +69,13 @@ class VerbGroup(TyperGroup):
         everything = [*RUNTIME_VERBS, *sorted(_registered_verbs())]
         mine = [name.removeprefix(self.words) for name in everything if name.startswith(self.words)]
         return list(dict.fromkeys(name.partition(" ")[0] for name in mine))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Finds the verb that arguments begin with; `archive report` is one, not an argument of `archive`."""
+        two_words = " ".join(args[:2])
+        if two_words in RUNTIME_VERBS:
+            return two_words, self.get_command(ctx, two_words), args[2:]
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Imports one verb, or makes the group that it leads to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 
 from deepbiq.errors import ImageError
 from deepbiq.imaging.fault import FaultError, printable
@@ -19,7 +20,25 @@ _KINDS = (
 _DEFAULT_LIMITS = Limits()
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a file held when it was read.
+
+    Attributes:
+        data: All its bytes.
+        mtime_ns: Its modification time in nanoseconds since 1970, UTC.
+    """
+
+    data: bytes
+    mtime_ns: int
+
+
 def read_bytes(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -> bytes:
+    """Read all bytes of a picture file; see `read_content`."""
+    return read_content(path, limits).data
+
+
+def read_content(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -> Content:
     """Read a picture file.
 
     Args:
@@ -27,11 +46,11 @@ def read_bytes(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -
         limits: Only `max_bytes` is used, and checked before anything is read.
 
     Returns:
-        All bytes of the file.
+        All bytes of the file, and when they were last changed.
 
     Raises:
-        ImageError: If there is no such regular file, it may not be read, is empty or too large, or changes its size
-            while it is read.
+        ImageError: If there is no such regular file, it may not be read, is empty or too large, or changes while it
+            is read.
     """
     name = printable(os.fsdecode(path))
     try:
@@ -50,7 +69,7 @@ def read_bytes(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -
         raise ImageError(name, "out of memory while reading it") from error
 
 
-def _read(path: str, limits: Limits) -> bytes:
+def _read(path: str, limits: Limits) -> Content:
     # Asked before opening, because opening a device may do something and opening a pipe waits for its writer.
     _check_regular(os.stat(path))  # noqa: PTH116 (Path would take an empty path for the current folder)
     # Asked again of what was really opened, in case somebody has put something else into its place.
@@ -60,12 +79,15 @@ def _read(path: str, limits: Limits) -> bytes:
         _check_regular(status)
         limits.check_bytes(status.st_size)
         data = file.read(status.st_size + 1)
+        mtime_ns = os.fstat(descriptor).st_mtime_ns
     if len(data) != status.st_size:
         change = "shrank" if len(data) < status.st_size else "grew"
         raise FaultError(
             f"it {change} while it was read (it had {status.st_size} bytes): try again once it is complete"
         )
-    return data
+    if mtime_ns != status.st_mtime_ns:
+        raise FaultError("it was written to while it was read: try again once it is complete")
+    return Content(data, mtime_ns)
 
 
 def _check_regular(status: os.stat_result) -> None:

@@ -1,0 +1,1 @@
+"""Moving files aside, never over another one, and moving them back."""

@@ -1,0 +1,155 @@
+"""`deepbiq bench archive` at sizes that say nothing about speed, and its bounds, lines and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+pytest.importorskip("pyarrow", reason="archives need the extra archive: install deepbiq[archive]")
+
+import deepbiq
+from deepbiq.archive.inputs import list_inputs
+from deepbiq.errors import EngineError, OptionError
+from deepbiq_benchmarks.archive_command import archive
+from deepbiq_benchmarks.archive_material import make_archive
+from deepbiq_benchmarks.archive_process import run_watched, tree_memory_mb
+from deepbiq_benchmarks.archive_speed import checks_of_local, checks_of_ray
+from deepbiq_benchmarks.archive_table import archive_table
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(archive)
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout
+
+
+def test_an_archive_has_the_files_that_were_asked_for(samples, tmp_path):
+    make_archive(samples, tmp_path, pictures=60, broken=12)
+    files = [listed.path for listed in list_inputs([str(tmp_path)], note=lambda _: None)]
+    broken = [path for path in files if path.endswith("-broken.jpg")]
+    assert (len(files), len(broken)) == (72, 12)
+    with deepbiq.load() as scorer:
+        faults = {result.path: result.error for result in scorer.stream(files)}
+    assert {path for path, fault in faults.items() if fault is not None} == set(broken)
+    assert len({faults[path].removeprefix(path) for path in broken[:6]}) == 6
+    assert os.path.samefile(files[1], samples[0])
+
+
+def test_an_archive_may_have_no_broken_files(samples, tmp_path):
+    make_archive(samples[:1], tmp_path, pictures=3, broken=0)
+    assert len(list(list_inputs([str(tmp_path)], note=lambda _: None))) == 3
+
+
+def test_the_memory_of_children_counts():
+    child = "import time; held = bytearray(64 << 20); print('held', flush=True); time.sleep(1)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    watched = run_watched([sys.executable, "-c", parent], every_s=0.05)
+    assert watched.stdout == "held\n"
+    assert 64 < watched.peak_mb < 200
+    assert watched.wall_s > 1
+    assert watched.busy_s > 0
+    assert tree_memory_mb(os.getpid()) > 20
+
+
+def test_a_command_that_fails_says_why():
+    with pytest.raises(EngineError, match=r"exit code 3: no reason"):
+        run_watched([sys.executable, "-c", "import sys; sys.stderr.write('no reason'); sys.exit(3)"], every_s=0.05)
+
+
+def local(**changes):
+    """Figures that keep every bound, with changes."""
+    measured = {"ratio": 0.95, "peak_mb": 350.0, "one_row_each": True, "largest_difference": 0.001, **changes}
+    return checks_of_local(measured, few_mb=200.0)
+
+
+def scaled(*, r2=0.999, **changes):
+    point = {"n": 10, "one_row_each": True, "largest_difference": 0.001, **changes}
+    return checks_of_ray({"ray_line": {"slope": 1.0, "intercept": 0.0, "r2": r2}, "points": [point]})
+
+
+def test_what_keeps_every_bound_passes():
+    for checks in (local(), scaled()):
+        assert all(check["passes"] for check in checks.values())
+
+
+@pytest.mark.parametrize(
+    ("checks", "name"),
+    [
+        (local(ratio=0.949), "stream, pictures a second"),
+        (local(peak_mb=350.1), "memory"),
+        (local(one_row_each=False), "one row"),
+        (local(largest_difference=0.02), "largest difference"),
+        (scaled(r2=0.98), "R2"),
+        (scaled(one_row_each=False), "one row"),
+        (scaled(largest_difference=float("inf")), "largest difference"),
+    ],
+)
+def test_each_bound_can_be_missed(checks, name):
+    missed = [what for what, check in checks.items() if not check["passes"]]
+    assert len(missed) == 1
+    assert name in missed[0]
+
+
+@pytest.mark.slow
+def test_an_archive_is_timed_beside_a_stream(samples, tmp_path):
+    code, stdout = run(
+        *samples, "--pictures", 100, "--few", 4, "--rounds", 1, "--results", tmp_path, "--format", "json"
+    )  # fmt: skip
+    result = json.loads(stdout)
+    assert code == (0 if result["passes"] else 1)
+    (file,) = tmp_path.iterdir()
+    assert file.name == f"archive-local-dense-{result['engine']}-{result['precision']}.json"
+    assert json.loads(file.read_text()) == result
+    measured = result["local"]
+    assert (measured["n"], measured["errors"], measured["few"]) == (101, 1, 4)
+    assert measured["one_row_each"]
+    assert measured["largest_difference"] < 0.01
+    assert min(measured["peak_mb"], measured["few_mb"]) > 50
+    assert measured["archive_command_s"] > 101 / measured["archive_per_s"]
+    table = archive_table([{"benchmark": "files"}, result])
+    assert "| every input has one row | true | yes | yes |" in table
+    assert "101 files, 1 of them broken" in table
+
+
+@pytest.mark.slow
+def test_archives_on_ray_are_timed_by_size(samples, tmp_path):
+    pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
+    pytest.importorskip("onnx", reason="lines are fitted beside graphs' costs: install deepbiq[peers]")
+    pytest.importorskip("matplotlib", reason="plots need the extra bench: install deepbiq[bench]")
+    plot = tmp_path / "plot.png"
+    code, stdout = run(
+        *samples, "--on", "ray", "--pictures", 4, "--pictures", 8, "--rounds", 1, "--plot", plot, "--format", "json"
+    )  # fmt: skip
+    result = json.loads(stdout)
+    assert code == (0 if result["passes"] else 1)
+    assert [point["n"] for point in result["scaling"]["points"]] == [4, 8]
+    assert all(point["one_row_each"] and point["largest_difference"] == 0 for point in result["scaling"]["points"])
+    assert result["scaling"]["ray_line"].keys() == {"slope", "intercept", "r2"}
+    assert plot.stat().st_size > 1000
+    table = archive_table([result])
+    assert table.count("\n| 4 | ") + table.count("\n| 8 | ") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing/*.jpg"], "nothing matches"),
+        (["a.jpg", "--plot", "plot.png"], "--on ray"),
+        (["a.jpg", "--pictures", 1, "--pictures", 2], "one number"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is(arguments, message):
+    with pytest.raises(OptionError, match=message):
+        run(*arguments)
+
+
+def test_the_table_says_so_when_nothing_was_measured():
+    assert archive_table([]) == "*Not measured yet.*"
