@@ -42,11 +42,13 @@ class Archived:
         seconds: Of it, those in which it graded: with starting processes or a cluster and writing the table,
             without loading and listing.
         scores: Score by path; None where there is an error.
+        shard_bytes: Of all its Parquet files.
     """
 
     watched: Watched
     seconds: float
     scores: dict[str, float | None]
+    shard_bytes: int
 
 
 def run_archive(source: Path, scorer: Scorer, *, on: str, every_s: float) -> Archived:
@@ -65,8 +67,9 @@ def run_archive(source: Path, scorer: Scorer, *, on: str, every_s: float) -> Arc
         command += ["--engine", about["engine"], "--precision", about["precision"], "--format", "json"]
         watched = run_watched(command, every_s=every_s)
         rows = read_rows(Path(results), ["path", "path_bytes", "score"]).to_pylist()
+        shard_bytes = sum(shard.stat().st_size for shard in Path(results).glob("*.parquet"))
     scores = {path_of(row["path"], row["path_bytes"]): row["score"] for row in rows}
-    return Archived(watched, json.loads(watched.stdout)["seconds"], scores)
+    return Archived(watched, json.loads(watched.stdout)["seconds"], scores, shard_bytes)
 
 
 def against_stream(scorer: Scorer, source: Path, *, rounds: int, advance: Callable[[], None]) -> dict[str, Any]:
@@ -115,6 +118,7 @@ def against_stream(scorer: Scorer, source: Path, *, rounds: int, advance: Callab
         "archive_cpu_ms": 1000 * busy_s / n,
         "archive_command_s": wall_s,
         "peak_mb": max(run.watched.peak_mb for run in archives),
+        "row_bytes": archives[0].shard_bytes / n,
         "one_row_each": all(run.scores.keys() == expected.keys() for run in archives),
         "largest_difference": max(_largest_difference(run.scores, expected) for run in archives),
     }

@@ -14,13 +14,18 @@ from typing import Any
 
 from deepbiq.bundle import MANIFEST, default_bundle_path
 from deepbiq.files import write_atomically
+from deepbiq_benchmarks.archive_plan import archive_plan
+from deepbiq_benchmarks.archive_table import archive_table
 from deepbiq_benchmarks.camera_table import camera_table
 from deepbiq_benchmarks.files_table import files_table
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
+from deepbiq_benchmarks.refit_table import refit_table
 from deepbiq_benchmarks.results import NOT_MEASURED
 from deepbiq_benchmarks.scaling_text import scaling_table
 
 Result = dict[str, Any]
+DOCUMENTS = ("README.md", "docs/model-card.md", "docs/archive.md", "docs/refit.md", "benchmarks/README.md")
+"""The files with tables, from the project's root."""
 
 _PLAN_ORDER = ("dense", "random:25", "grid:25", "whole")
 
@@ -202,6 +207,9 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "latency table": latency_table,
     "files table": files_table,
     "camera table": camera_table,
+    "archive table": archive_table,
+    "archive plan": archive_plan,
+    "refit table": refit_table,
     "latency sweep table": latency_sweep_table,
 }
 
@@ -326,7 +334,8 @@ def main() -> None:
     """Fills in the tables of the project's documents."""
     root = Path(__file__).parents[2]
     results = read_results(root / "benchmarks" / "results")
-    for document in (root / "README.md", root / "docs" / "model-card.md", root / "benchmarks" / "README.md"):
+    for name in DOCUMENTS:
+        document = root / name
         text = document.read_text(encoding="utf-8")
         write_atomically(document, fill_in(text, results).encode())
 

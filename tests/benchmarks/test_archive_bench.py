@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 
 import pytest
 import typer
@@ -120,22 +121,51 @@ def test_an_archive_is_timed_beside_a_stream(samples, tmp_path):
 
 
 @pytest.mark.slow
-def test_archives_on_ray_are_timed_by_size(samples, tmp_path):
+def test_archives_on_ray_are_timed_by_size(samples, monkeypatch):
     pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
     pytest.importorskip("onnx", reason="lines are fitted beside graphs' costs: install deepbiq[peers]")
-    pytest.importorskip("matplotlib", reason="plots need the extra bench: install deepbiq[bench]")
-    plot = tmp_path / "plot.png"
-    code, stdout = run(
-        *samples, "--on", "ray", "--pictures", 4, "--pictures", 8, "--rounds", 1, "--plot", plot, "--format", "json"
-    )  # fmt: skip
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with tempfile.TemporaryDirectory(prefix="ray-") as logs:  # Ray keeps them
+        monkeypatch.setenv("RAY_TMPDIR", logs)
+        code, stdout = run(*samples, "--on", "ray", "--pictures", 4, "--rounds", 1, "--format", "json")
     result = json.loads(stdout)
     assert code == (0 if result["passes"] else 1)
-    assert [point["n"] for point in result["scaling"]["points"]] == [4, 8]
-    assert all(point["one_row_each"] and point["largest_difference"] == 0 for point in result["scaling"]["points"])
-    assert result["scaling"]["ray_line"].keys() == {"slope", "intercept", "r2"}
-    assert plot.stat().st_size > 1000
+    (point,) = result["scaling"]["points"]
+    assert point["n"] == 4
+    assert point["one_row_each"]
+    assert point["largest_difference"] == 0
+    assert point["ray_s"] > 0 < point["local_s"]
+    assert result["scaling"]["ray_line"] is None
+    assert "on Ray: no line through one size" in archive_table([result])
+
+
+def test_lines_are_drawn_and_told(tmp_path):
+    draw_archive = pytest.importorskip(
+        "deepbiq_benchmarks.archive_plot", reason="plots need the extra bench: install deepbiq[bench]"
+    ).draw_archive
+    points = [
+        {"n": n, "ray_s": 10 + 0.03 * n, "local_s": 1 + 0.025 * n, "ray_peak_mb": 900.0}
+        | {"one_row_each": True, "largest_difference": 0.0}
+        for n in (1000, 5000)
+    ]
+    scaling = {
+        "points": points,
+        "ray_line": {"slope": 0.03, "intercept": 10.0, "r2": 1.0},
+        "local_line": {"slope": 0.025, "intercept": 1.0, "r2": 1.0},
+    }
+    identity = {"plan": "dense", "engine": "onnxruntime", "precision": "int8", "model": "tiny@0"}
+    result = {
+        "benchmark": "archive",
+        **identity,
+        "scaling": scaling,
+        "checks": checks_of_ray(scaling),
+        "machine": {"processor": "a processor"},
+        "date": "2026-01-02T03:04:05+00:00",
+    }
+    draw_archive(result).savefig(tmp_path / "plot.png")
     table = archive_table([result])
-    assert table.count("\n| 4 | ") + table.count("\n| 8 | ") == 2
+    assert "| 5,000 | 160.0 s | 126.0 s | 32.0 ms | 25.2 ms | 900 MB |" in table
+    assert "on Ray: 30.00 ms a picture and 10.0 s once, R2 1.0000" in table
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from deepbiq_benchmarks.tables import fill_in, parity_table, read_results
+from deepbiq_benchmarks.tables import DOCUMENTS, fill_in, parity_table, read_results
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/model-card.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_hold_what_was_measured(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     assert "<!-- end -->" in text

@@ -135,6 +135,7 @@ def run(kills: int, seed: int, folder: Path, archive: Archive) -> dict[str, obje
         twice = killed.scored - (safe - before)
         counts["scored_twice"] += twice
         counts["most_scored_twice"] = max(counts["most_scored_twice"], twice)
+        sys.stderr.write(f"kill {counts['kills']} of {kills}: {killed.how}, {safe} safe, {twice} scored twice\n")
         if twice > archive.shard_rows:
             wrong["too_expensive"].append(f"kill {counts['kills']}: {twice} pictures")
         if chosen.random() < 0.2:

@@ -1,8 +1,9 @@
 """Grading on a Ray cluster: decoding tasks stream into scoring actors that live long.
 
-The inputs go through Ray Data in waves, as a dataset must know all its blocks when it starts and the inputs of an
-archive are too many to be held: a wave holds some minutes of work for every core, so starting its actors costs
-little of it. Within a wave Ray Data keeps the number of decoded pictures that wait bounded.
+The inputs go through Ray Data in waves. A dataset must know its blocks when it starts, and those of a whole archive
+are too many to be held. A read task that streams inputs from the driver is no way out: Ray Data joins what one task
+returns into one block, and cannot repeat a task whose inputs are gone. A wave holds some minutes of work for each
+core, so starting its actors costs little. Within a wave Ray Data bounds how many decoded pictures wait.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _SMALL_BLOCKS = 4
 
 @dataclass(frozen=True)
 class RayRun:
-    """What a run on Ray needs to know; everything but `stopped` travels to the nodes.
+    """What a run on Ray needs to know; it travels to the nodes.
 
     Attributes:
         yardstick: What the scores have in common, from the scorer of the machine that starts the run.
@@ -116,7 +117,10 @@ def _grade(
                 yield from rows_of(table.select(SCHEMA.names))
                 if stopped() and not any(left[block] for block in ledger.close()):
                     break
-        _check_complete(left, ledger.close() if stopped() else set(left))
+        if stopped():
+            _check_complete(left, ledger.close())
+            return
+        _check_complete(left, left)
         ledger.forget()
 
 
@@ -208,6 +212,10 @@ def _load_on_node(run: RayRun, shipped: Any) -> Scorer:
 
 def _configure_ray_data() -> None:
     """Has Ray Data say nothing on the terminal, and keep blocks as they are."""
+    # First: also what it says of its own settings.
+    warnings.filterwarnings("ignore", module=r"ray\.")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -219,9 +227,6 @@ def _configure_ray_data() -> None:
     # A block that fails must end the run: its rows would be missing.
     context.max_errored_blocks = 0
     context.actor_task_retry_on_errors = False
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module=r"ray\.")
 
 
 @contextmanager

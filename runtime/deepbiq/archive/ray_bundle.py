@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
-import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +16,6 @@ from deepbiq.archive.preparing import Preparation
 from deepbiq.archive.row import Yardstick
 from deepbiq.bundle import MANIFEST, SEAL, open_bundle
 from deepbiq.errors import BundleError
-from deepbiq.files import write_atomically
 from deepbiq.imaging import Limits
 from deepbiq.scorer import Scorer, load
 
@@ -57,11 +58,7 @@ def load_like(
         EngineError: When the engine does not start here.
     """
     limits = Limits(how.max_pixels, how.max_bytes)
-    with tempfile.TemporaryDirectory(prefix="deepbiq-bundle-") as folder:
-        path = None
-        if packed is not None:
-            path = Path(folder) / "bundle.zip"
-            write_atomically(path, packed)
+    with _file_of(packed) as path:
         scorer = load(
             path,
             engine=engine,
@@ -82,3 +79,15 @@ def load_like(
             f"node {socket.gethostname()} would score with {differ}: install the same deepbiq on every node"
         )
     return scorer
+
+
+@contextmanager
+def _file_of(packed: bytes | None) -> Iterator[Path | None]:
+    """Makes bytes a file for a moment: in memory, where nothing is left of it if the actor is killed."""
+    if packed is None:
+        yield None
+        return
+    with os.fdopen(os.memfd_create("deepbiq-bundle"), "wb") as file:
+        file.write(packed)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ _SCORING_CPU = 0.75
 _DECODING_CPU = 0.25
 """Of a core: decoding a picture takes about a quarter of what reading, decoding and scoring take together. A core
 therefore holds one scoring actor and one decoding task, and neither can take the other's place."""
+
+_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def connected(address: str | None) -> Iterator[None]:
         yield
         return
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_reachable(where)
     options: dict[str, Any] = {"num_cpus": usable_cores(), "include_dashboard": False} if where == "local" else {}
     with _same_signal_handlers():
         try:
@@ -95,6 +99,19 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(where: str) -> None:
+    """Finds out in seconds whether anybody answers: Ray itself tries for minutes."""
+    host, _, port = where.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # `local` or `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ArchiveError(
+            f"no Ray cluster answers at {where} ({error}): start one, or leave the address out"
+        ) from error
 
 
 @contextmanager

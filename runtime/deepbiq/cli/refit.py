@@ -61,20 +61,20 @@ def refit(
     in deepbiq's cache folder, so a second refit with more ratings is quick.
 
     Exit codes: 0 written, 2 refused or usage (fewer than 30 pictures or 50 preferences, no spread of scores, no
-    improvement proven, a picture cannot be read), 4 bundle or engine unusable. Nothing is written then.
+    improvement proven, a picture cannot be read), 4 bundle or engine unusable. Only 0 writes anything.
     """
     from deepbiq.bundle import default_bundle_path, open_bundle
     from deepbiq.cli.progress import progress_bar
     from deepbiq.plans import parse_plan
     from deepbiq.refitting.ratings import read_ratings
     from deepbiq.refitting.refit import refit_bundle
-    from deepbiq.refitting.refitted import Protocol
+    from deepbiq.refitting.refitted import Procedure
 
     plans = [parse_plan(text) for text in plan or ()]
     read = read_ratings(ratings, _scale(*score_range))
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
     with progress_bar("pictures and fits", None) as advance:
-        outcome = refit_bundle(opened, read, out, plans=plans, protocol=Protocol(folds, seed), advance=advance)
+        outcome = refit_bundle(opened, read, out, plans=plans, procedure=Procedure(folds, seed), advance=advance)
     typer.echo(json.dumps(outcome.describe(), indent=2) if fmt is InfoFormat.JSON else _as_text(outcome))
 
 
@@ -94,7 +94,7 @@ def _as_text(outcome: Outcome) -> str:
     return "\n".join(
         [
             f"{outcome.old} refitted to {len(ratings.judged)} {kind} of {len(ratings.paths)} pictures",
-            *(line for refitted in outcome.plans for line in _plan_lines(refitted, outcome.protocol.folds)),
+            *(line for refitted in outcome.plans for line in _plan_lines(refitted, outcome.procedure.folds)),
             f"Wrote {outcome.new} to {outcome.out}",
             *dropped,
         ]

@@ -8,12 +8,13 @@ from typing import Any
 
 from deepbiq.bundle import Bundle
 from deepbiq.golden import golden_scores_of
+from deepbiq.imaging import printable
 from deepbiq.plans import parse_plan
 from deepbiq.pooling import PREDICTION_HEAD, head_of
 from deepbiq.refitting.features import FP32, scorer_on
 from deepbiq.refitting.precisions import BUDGET
 from deepbiq.refitting.ratings import Ratings
-from deepbiq.refitting.refitted import Protocol, Refitted
+from deepbiq.refitting.refitted import Procedure, Refitted
 from deepbiq.regression import regressors_to_npz
 
 SUFFIX = "-refit"
@@ -23,7 +24,7 @@ file."""
 
 
 def refitted_bundle(
-    bundle: Bundle, plans: Sequence[Refitted], ratings: Ratings, protocol: Protocol
+    bundle: Bundle, plans: Sequence[Refitted], ratings: Ratings, procedure: Procedure
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Composes the manifest and the files of a bundle with new heads.
 
@@ -34,7 +35,7 @@ def refitted_bundle(
         bundle: The bundle that was refitted.
         plans: One for each plan family, the default plan first.
         ratings: What they were fitted to.
-        protocol: How they were chosen and judged.
+        procedure: How they were chosen and judged.
 
     Returns:
         The manifest without its list of files, and the files by path.
@@ -54,10 +55,10 @@ def refitted_bundle(
         "graphs": {key: _graph_entry(key, entry, plans) for key, entry in old["graphs"].items()},
         "plans": {r.plan.family: {"regressors": _file_of(r), "pooling": r.pooling} for r in plans},
         "default": {**old["default"], "plan": str(plans[0].plan)},
-        "metrics": [_metrics(refitted, ratings, protocol) for refitted in plans if ratings.scores is not None],
-        "refitted": _origin(bundle, plans, ratings, protocol),
+        "metrics": [_metrics(refitted, ratings, procedure) for refitted in plans if ratings.scores is not None],
+        "refitted": _origin(bundle, plans, ratings, procedure),
     }
-    unproven = {key for refitted in plans for key in refitted.unproven}
+    unproven = {(key, refitted.plan.family) for refitted in plans for key in refitted.unproven}
     return with_golden_scores(Bundle(bundle.path, manifest, bundle.model_id, files), unproven), files
 
 
@@ -89,10 +90,10 @@ def _graph_entry(key: str, entry: Mapping[str, Any], plans: Sequence[Refitted]) 
     }
 
 
-def _metrics(refitted: Refitted, ratings: Ratings, protocol: Protocol) -> dict[str, Any]:
+def _metrics(refitted: Refitted, ratings: Ratings, procedure: Procedure) -> dict[str, Any]:
     return {
-        "dataset": ratings.file.name,
-        "split": f"cross-validation, {protocol.folds} folds",
+        "dataset": printable(ratings.file.name),
+        "split": f"cross-validation, {procedure.folds} folds",
         "plan": str(refitted.plan),
         "pooling": refitted.pooling,
         "n": refitted.tested,
@@ -100,12 +101,12 @@ def _metrics(refitted: Refitted, ratings: Ratings, protocol: Protocol) -> dict[s
     }
 
 
-def _origin(bundle: Bundle, plans: Sequence[Refitted], ratings: Ratings, protocol: Protocol) -> dict[str, Any]:
+def _origin(bundle: Bundle, plans: Sequence[Refitted], ratings: Ratings, procedure: Procedure) -> dict[str, Any]:
     """Says what the heads were made from; nothing that the same call would not say again."""
     return {
         "from": bundle.model_id,
         "ratings": describe_ratings(ratings),
-        **asdict(protocol),
+        **asdict(procedure),
         "plans": [refitted.describe() for refitted in plans],
     }
 
@@ -121,38 +122,39 @@ def describe_ratings(ratings: Ratings) -> dict[str, Any]:
     }
 
 
-def with_golden_scores(bundle: Bundle, unproven: Collection[str]) -> dict[str, Any]:
+def with_golden_scores(bundle: Bundle, unproven: Collection[tuple[str, str]]) -> dict[str, Any]:
     """Scores a bundle's golden pictures anew with every graph that is proven here; the others are left without.
 
     No engine can be built from these, and tuning does not take them, until a bundle is made where they are proven.
 
     Args:
         bundle: In memory, with its new heads.
-        unproven: Keys of the graphs that do not reproduce their scores with the old heads on this machine.
+        unproven: Graphs that do not reproduce their scores with the old heads on this machine, each with the plan
+            family.
 
     Returns:
         The manifest.
     """
     manifest = dict(bundle.manifest)
-    wanted = {
-        file: [plan for plan in scores if parse_plan(plan).family in manifest["plans"]]
-        for file, scores in golden_scores_of(bundle, FP32).items()
-    }
-    found = {key: _golden_scores(bundle, key, wanted) for key in manifest["graphs"] if key not in unproven}
-    manifest["golden"] = [{"file": file, "scores": scores} for file, scores in found.pop(FP32).items()]
+    golden = {key: _golden_scores(bundle, key, unproven) for key in manifest["graphs"]}
+    manifest["golden"] = [{"file": file, "scores": scores} for file, scores in golden[FP32].items()]
     manifest["graphs"] = {
-        key: {**entry, **({"golden": found[key]} if found.get(key) else {})}
+        key: entry if key == FP32 or not golden[key] else {**entry, "golden": golden[key]}
         for key, entry in manifest["graphs"].items()
     }
     return manifest
 
 
-def _golden_scores(bundle: Bundle, key: str, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
-    """Scores golden pictures with one graph: by picture, the score of each wanted plan."""
-    found: dict[str, dict[str, float]] = {file: {} for file in wanted}
-    for plan in dict.fromkeys(plan for plans in wanted.values() for plan in plans):
-        with scorer_on(bundle, key, parse_plan(plan)) as scorer:
-            for file, plans in wanted.items():
-                if plan in plans:
-                    found[file][plan] = scorer(bundle.read(file)).score
+def _golden_scores(bundle: Bundle, key: str, unproven: Collection[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    """Scores golden pictures with one graph, by the recorded plans that are kept and that it is proven for."""
+    found: dict[str, dict[str, float]] = {}
+    recorded = golden_scores_of(bundle, FP32)
+    for text in dict.fromkeys(text for scores in recorded.values() for text in scores):
+        plan = parse_plan(text)
+        if plan.family not in bundle.manifest["plans"] or (key, plan.family) in unproven:
+            continue
+        with scorer_on(bundle, key, plan) as scorer:
+            for file, scores in recorded.items():
+                if text in scores:
+                    found.setdefault(file, {})[text] = scorer(bundle.read(file)).score
     return found

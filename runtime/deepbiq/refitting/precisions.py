@@ -7,9 +7,8 @@ features, so INT8 is judged again on the rated pictures, against the bounds that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -40,10 +39,6 @@ class Judged:
     plan: str
     cost: Cost | None
     faults: tuple[str, ...]
-
-    def describe(self) -> dict[str, Any]:
-        """Tells everything; JSON-ready."""
-        return asdict(self) | {"faults": list(self.faults)}
 
 
 def judge_int8(

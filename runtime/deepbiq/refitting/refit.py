@@ -12,7 +12,7 @@ from deepbiq.errors import BundleError, OptionError
 from deepbiq.plans import Plan, parse_plan
 from deepbiq.refitting.new_bundle import describe_ratings, refitted_bundle
 from deepbiq.refitting.ratings import Ratings
-from deepbiq.refitting.refitted import Protocol, Refitted, refit_plan
+from deepbiq.refitting.refitted import Procedure, Refitted, refit_plan
 from deepbiq.refitting.refusal import RefusalError
 
 LEAST_PICTURES = 30
@@ -34,7 +34,7 @@ class Outcome:
         new: Model id of the bundle that was written.
         out: Its folder.
         ratings: What the heads were fitted to.
-        protocol: How they were chosen and judged.
+        procedure: How they were chosen and judged.
         plans: The refitted plans, the default first.
     """
 
@@ -42,7 +42,7 @@ class Outcome:
     new: str
     out: Path
     ratings: Ratings
-    protocol: Protocol
+    procedure: Procedure
     plans: tuple[Refitted, ...]
 
     def describe(self) -> dict[str, Any]:
@@ -52,8 +52,8 @@ class Outcome:
             "model": self.new,
             "bundle": str(self.out),
             "ratings": describe_ratings(self.ratings),
-            "folds": self.protocol.folds,
-            "seed": self.protocol.seed,
+            "folds": self.procedure.folds,
+            "seed": self.procedure.seed,
             "plans": [refitted.describe() for refitted in self.plans],
         }
 
@@ -64,7 +64,7 @@ def refit_bundle(
     out: Path,
     *,
     plans: Sequence[Plan],
-    protocol: Protocol,
+    procedure: Procedure,
     advance: Callable[[], None],
 ) -> Outcome:
     """Fits new heads to ratings and writes a bundle with them, where they are proven better.
@@ -74,7 +74,7 @@ def refit_bundle(
         ratings: What people said.
         out: Folder of the new bundle; not that of the old one.
         plans: The plans to refit, one of each family; none takes the bundle's default.
-        protocol: How heads are chosen and judged.
+        procedure: How heads are chosen and judged.
         advance: Called after each picture and each fit.
 
     Raises:
@@ -83,8 +83,8 @@ def refit_bundle(
         DataSetError: When pictures cannot be read.
         BundleError: When the bundle cannot be refitted, or `out` is no place for a bundle.
     """
-    if protocol.folds < LEAST_FOLDS:
-        raise OptionError(f"cross-validation takes at least {LEAST_FOLDS} folds, got {protocol.folds}")
+    if procedure.folds < LEAST_FOLDS:
+        raise OptionError(f"cross-validation takes at least {LEAST_FOLDS} folds, got {procedure.folds}")
     wanted = list(plans) or [parse_plan(bundle.manifest["default"]["plan"])]
     families = [plan.family for plan in wanted]
     if len(set(families)) < len(families):
@@ -93,14 +93,14 @@ def refit_bundle(
         )
     check_place(bundle, out)
     check_ratings(ratings)
-    refitted = tuple(refit_plan(bundle, plan, ratings, protocol, advance) for plan in wanted)
-    manifest, files = refitted_bundle(bundle, refitted, ratings, protocol)
+    refitted = tuple(refit_plan(bundle, plan, ratings, procedure, advance) for plan in wanted)
+    manifest, files = refitted_bundle(bundle, refitted, ratings, procedure)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_bundle(out, manifest, files)
     except OSError as error:
         raise OptionError(f"the bundle cannot be written to {out}: {error}") from error
-    return Outcome(bundle.model_id, open_bundle(out).model_id, out, ratings, protocol, refitted)
+    return Outcome(bundle.model_id, open_bundle(out).model_id, out, ratings, procedure, refitted)
 
 
 def check_place(bundle: Bundle, out: Path) -> None:

@@ -30,7 +30,7 @@ AVERAGES: tuple[Pooling, ...] = ("feature-avg", "prediction-avg")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Procedure:
     """How heads are chosen and judged.
 
     Attributes:
@@ -80,12 +80,12 @@ class Refitted:
                 item.measure.name: {key: asdict(getattr(item, key)) for key in ("before", "after", "gain")}
                 for item in self.comparisons
             },
-            "int8": [judged.describe() for judged in self.int8],
+            "int8": [asdict(judged) for judged in self.int8],
         }
 
 
 def refit_plan(
-    bundle: Bundle, plan: Plan, ratings: Ratings, protocol: Protocol, advance: Callable[[], None]
+    bundle: Bundle, plan: Plan, ratings: Ratings, procedure: Procedure, advance: Callable[[], None]
 ) -> Refitted:
     """Refits the head of a plan.
 
@@ -93,7 +93,7 @@ def refit_plan(
         bundle: The bundle.
         plan: The sampling plan.
         ratings: What people said.
-        protocol: How heads are chosen and judged.
+        procedure: How heads are chosen and judged.
         advance: Called after each picture and each fit.
 
     Raises:
@@ -105,17 +105,17 @@ def refit_plan(
     pooling, old = _old_head(bundle, plan)
     unproven = unproven_graphs(bundle, plan)
     found = average_features(bundle, FP32, plan, ratings.paths, advance)
-    groups = group_pictures(ratings, found.content_hashes, protocol.folds)
+    groups = group_pictures(ratings, found.content_hashes, procedure.folds)
     count = int(groups.max()) + 1
-    if count < protocol.folds:
+    if count < procedure.folds:
         raise RefusalError(
-            f"the pictures form {count} groups that show the same: {protocol.folds} folds need as many; rate other "
-            "pictures too"
+            f"the pictures form {count} groups that belong together, {procedure.folds} folds need as many: rate "
+            "other pictures too"
         )
     material = Material(found.rows, ratings.judged, ratings.scores, groups, old)
-    comparisons, tested = _judge(material, plan, protocol, advance)
+    comparisons, tested = _judge(material, plan, procedure, advance)
     everything = np.arange(len(ratings.judged), dtype=np.int64)
-    choice = choose(material, everything, protocol.folds, protocol.seed)
+    choice = choose(material, everything, procedure.folds, procedure.seed)
     head = material.fitter(everything).fit(choice)
     said = np.clip(head.predict(found.rows), SCORE_MIN, SCORE_MAX)
     int8 = judge_int8(bundle, plan, ratings.paths, said, ratings.scores, head, unproven, advance)
@@ -132,14 +132,14 @@ def _old_head(bundle: Bundle, plan: Plan) -> tuple[Pooling, LinearRegressor]:
 
 
 def _judge(
-    material: Material, plan: Plan, protocol: Protocol, advance: Callable[[], None]
+    material: Material, plan: Plan, procedure: Procedure, advance: Callable[[], None]
 ) -> tuple[list[Comparison], int]:
     """Compares the old head with new ones on unseen pictures; refuses where they are not proven better."""
-    can_be_tested, after = predict_unseen(material, protocol.folds, protocol.seed, advance)
-    tested = np.flatnonzero(can_be_tested)
-    if len(tested) < len(can_be_tested) / 2:
+    after = predict_unseen(material, procedure.folds, procedure.seed, advance)
+    tested = np.flatnonzero(np.isfinite(after))
+    if len(tested) < len(after) / 2:
         raise RefusalError(
-            f"only {len(tested)} of {len(can_be_tested)} preferences can be tested on unseen pictures: most are "
+            f"only {len(tested)} of {len(after)} preferences can be tested on unseen pictures: most are "
             "about the same few pictures; compare others too"
         )
     comparisons = compare(
@@ -147,7 +147,7 @@ def _judge(
         after[tested],
         None if material.scores is None else material.scores[tested],
         material.groups[material.judged[tested, 0]],
-        protocol.seed,
+        procedure.seed,
     )
     fault = fault_of(comparisons)
     if fault is not None:

@@ -122,7 +122,7 @@ class LinearProblem:
     @cached_property
     def _products(self) -> npt.NDArray[np.float64]:
         """All rows' inner products where rows are few, all columns' otherwise."""
-        return self._rows @ self._rows.T if self._few_rows else self._rows.T @ self._rows
+        return np.asarray(self._rows @ self._rows.T if self._few_rows else self._rows.T @ self._rows)
 
     def _values(self, place: Vector) -> Vector:
         return self._products @ place if self._few_rows else self._rows @ place

@@ -147,11 +147,12 @@ def test_a_process_that_was_killed_is_started_anew(samples):
         assert processes.pids != (first,)
 
 
-def slow_file(tmp_path):
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
     """Keeps a decode process busy for long: a picture of 64 megapixels that compresses well."""
     import cv2
 
-    path = tmp_path / "slow.png"
+    path = tmp_path_factory.mktemp("slow") / "slow.png"
     assert cv2.imwrite(str(path), np.zeros((8000, 8000, 3), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return Listed(str(path))
 
@@ -159,8 +160,7 @@ def slow_file(tmp_path):
 LARGE = Preparation(short_side=None, max_pixels=100_000_000, max_bytes=10_000_000)
 
 
-def test_a_picture_that_kills_its_decoder_twice_is_an_error(tmp_path):
-    slow = slow_file(tmp_path)
+def test_a_picture_that_kills_its_decoder_twice_is_an_error(slow):
     with Decoders(LARGE, count=1, timeout_s=60) as processes:
         processes.identify(slow)
         prepared = []
@@ -234,16 +234,15 @@ processes.prepare(Listed(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_processes_end_with_their_caller_even_in_the_middle_of_a_picture(tmp_path, number):
-    slow, held = slow_file(tmp_path), tmp_path / "held"
+def test_processes_end_with_their_caller_even_in_the_middle_of_a_picture(slow, tmp_path):
+    held = tmp_path / "held"
     held.touch()
     command = [sys.executable, "-c", CALLER, slow.path, str(held)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
         pid = int(caller.stdout.readline())
         wait_until(lambda: resident_mb(pid) > 150 or not is_there(pid))
         assert not has_open(pid, "held")
-        caller.send_signal(number)
+        caller.kill()
         wait_until(lambda: not is_there(pid))
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    with pytest.MonkeyPatch.context() as patch:
+    # Ray keeps its logs. The folder's path is short, as sockets in it have names of at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="ray-") as logs, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", logs)
         patch.delenv("RAY_ADDRESS", raising=False)
         with connected(None):
             yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,6 +163,17 @@ def test_a_cluster_is_shared_out(resources, wanted, actors, gpus):
 def test_a_cluster_without_cores_is_refused():
     with pytest.raises(ArchiveError, match="no free core"):
         workers_for({"memory": 1e9}, None)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_does_not_answer_is_named_at_once(scorer, monkeypatch, scheme):
+    pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"{scheme}127.0.0.1:{bound.getsockname()[1]}"
+        run = RayRun(yardstick_of(scorer), preparation_of(scorer), address=address)
+        with pytest.raises(ArchiveError, match=f"no Ray cluster answers at {address}"):
+            list(grade_on_ray(run, lambda: False)([Listed("/a.jpg")]))
 
 
 def test_without_inputs_no_cluster_is_started(scorer, monkeypatch):

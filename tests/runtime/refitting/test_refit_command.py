@@ -117,10 +117,10 @@ def test_info_tune_and_a_second_refit_work_on_a_new_bundle(run, tmp_path, bundle
 
 
 def test_preferences_make_a_bundle_too(run, tmp_path, bundle):
-    found = colours(50, 3)
+    found = colours(40, 3)
     names = write_pictures(tmp_path / "photos", found)
     rng = np.random.default_rng(0)
-    pairs = [rng.choice(50, 2, replace=False) for _ in range(200)]
+    pairs = [rng.choice(40, 2, replace=False) for _ in range(120)]
     pairs = [(a, b) if found[a][1] > found[b][1] else (b, a) for a, b in pairs]
     file = write_csv(
         tmp_path / "photos" / "pairs.csv", ["better", "worse"], [(names[a], names[b]) for a, b in pairs]
@@ -146,6 +146,7 @@ def test_several_plans_are_refitted_and_the_first_is_the_default(run, tmp_path, 
     assert [row["plan"] for row in manifest["metrics"]] == ["grid:4", "whole"]
     # Nothing proves INT8 for `whole`: the old bundle has no golden score of it.
     assert [cost["plan"] for cost in manifest["graphs"]["int8-cpu"]["calibration"]["costs"]] == ["grid:4"]
+    assert set(manifest["graphs"]["int8-cpu"]["golden"]["golden/noise.png"]) == {"grid:4"}
     code, _, stderr = run("score", ratings.parent, "--bundle", tmp_path / "new", "--plan", "dense")
     assert code == 4
     assert "has no regressor for plan dense" in stderr

@@ -93,5 +93,5 @@ def test_scores_without_sense_are_refused(seed):
     features = rng.standard_normal((30, 40)).astype(np.float32)
     old = LinearRegressor(rng.standard_normal(40), 60.0)
     found = Material(features, np.arange(30)[:, None], rng.uniform(0, 100, 30), np.arange(30), old)
-    _, after = predict_unseen(found, 5, 0, lambda: None)
+    after = predict_unseen(found, 5, 0, lambda: None)
     assert "by chance alone" in verdict(found.said(old, np.arange(30)), after, found.scores)[0]
