@@ -34,9 +34,9 @@ def refit_table(results: Sequence[Result]) -> str:
             *random,
             "",
             f"*SROCC / MAE on {result['test_n']:,} test pictures of {result['data']}, means over "
-            f"{result['rows'][0]['draws']} draws from {result['pool_n']} pictures that the network was not "
-            f"trained on. Plan {result['plan']}, {result['engine']} {result['precision'].upper()}, "
-            f"model {result['model']}, {result['machine']['processor']}, {result['date'][:10]}.*",
+            f"{result['rows'][0]['draws']} draws from {result['pool_n']} others. Plan {result['plan']}, "
+            f"{result['engine']} {result['precision'].upper()}, model {result['model']}, "
+            f"{result['machine']['processor']}, {result['date'][:10]}.*",
         ]
     )
 

@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterator
 
 from fsspec.utils import glob_translate
 
-from deepbiq.archive.row import Listed
+from deepbiq.archive.row import Listed, storable_ns
 from deepbiq.errors import ArchiveError
 from deepbiq.imaging import PICTURE_ENDINGS, printable
-
-_MOST_NS = 2**63
-"""Tables and journals have 64 bits for a time; some file systems hold later ones than the year 2262."""
 
 
 def list_folder(top: str) -> Iterator[Listed]:
@@ -58,13 +55,7 @@ def list_file(path: str) -> Listed:
         status = os.stat(path)  # noqa: PTH116  # a Path per file is a third of the time
     except (OSError, ValueError):  # ValueError: a null byte
         return Listed(path)
-    return Listed(path, *size_and_mtime_ns(status))
-
-
-def size_and_mtime_ns(status: os.stat_result) -> tuple[int, int | None]:
-    """Returns a file's size and its modification time in nanoseconds; None for a time that 64 bits cannot hold."""
-    mtime_ns = status.st_mtime_ns
-    return status.st_size, mtime_ns if -_MOST_NS <= mtime_ns < _MOST_NS else None
+    return Listed(path, status.st_size, storable_ns(status.st_mtime_ns))
 
 
 def _list_any_depth(pattern: str) -> Iterator[Listed]:

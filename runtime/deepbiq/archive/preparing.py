@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from deepbiq.archive.exif_facts import exif_facts
 from deepbiq.archive.likeness import perceptual_hash
-from deepbiq.archive.row import Facts, Listed
+from deepbiq.archive.row import Facts, Listed, storable_ns
 from deepbiq.errors import ImageError
 from deepbiq.imaging import Limits, decode_bytes, printable, read_content
 from deepbiq.scale import Scale, bring_to_scale
@@ -97,7 +97,7 @@ def _read(listed: Listed, limits: Limits) -> tuple[bytes, Facts]:
 def _read_bytes(listed: Listed, limits: Limits) -> tuple[bytes, int | None]:
     if os.path.isabs(listed.path):  # noqa: PTH117  # a str may hold bytes that Path would keep, too; no gain
         content = read_content(listed.path, limits)
-        return content.data, content.mtime_ns
+        return content.data, storable_ns(content.mtime_ns)
     # Only here: local archives pay nothing for the libraries of remote ones.
     from deepbiq.archive.remote import fetch
 

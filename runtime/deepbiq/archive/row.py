@@ -92,3 +92,11 @@ class Row:
     spread: float | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
+
+
+def storable_ns(mtime_ns: int) -> int | None:
+    """Returns a time if it can be stored; None for years after 2262, which some file systems can hold.
+
+    Tables and the journal have 64 bits for the nanoseconds since 1970.
+    """
+    return mtime_ns if -(2**63) <= mtime_ns < 2**63 else None

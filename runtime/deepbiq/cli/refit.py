@@ -54,14 +54,14 @@ def refit(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and the intervals.")] = 0,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the outcome is printed.")] = InfoFormat.TEXT,
 ) -> None:
-    """Fit a new linear head to your own scores or preferences, and write it as a bundle where it is proven better.
+    """Fit a new linear head to your own scores or preferences, and write it as a bundle where it is better.
 
     The network stays; no torch is needed. How strongly the ratings count against the old head is chosen by
     cross-validation, and what the new head is worth is measured on pictures that it has not seen. Features are kept
     in deepbiq's cache folder, so a second refit with more ratings is quick.
 
-    Exit codes: 0 written, 2 refused or usage (fewer than 30 pictures or 50 preferences, no spread of scores, no
-    improvement proven, a picture cannot be read), 4 bundle or engine unusable. Only 0 writes anything.
+    Exit codes: 0 written, 2 refused or usage (fewer than 30 pictures or 50 preferences, no spread of scores, not
+    better than before, a picture cannot be read), 4 bundle or engine unusable. Only 0 writes anything.
     """
     from deepbiq.bundle import default_bundle_path, open_bundle
     from deepbiq.cli.progress import progress_bar
@@ -102,6 +102,8 @@ def _as_text(outcome: Outcome) -> str:
 
 
 def _plan_lines(refitted: Refitted, folds: int) -> list[str]:
+    from deepbiq.refitting.verdict import is_proven
+
     choice = refitted.choice
     prior = "the old head" if choice.prior == "old" else "zero (nothing of the old head is kept)"
     lines = [
@@ -114,6 +116,8 @@ def _plan_lines(refitted: Refitted, folds: int) -> list[str]:
         f"{item.measure.title:12}{_words(item.before):26}{_words(item.after):26}{_words(item.gain)}"
         for item in refitted.comparisons
     ]
+    if not is_proven(refitted.comparisons):
+        lines.append("The gain is not proven: its interval holds 0. More ratings would tell.")
     for judged in refitted.int8:
         told = "keeps scores with the new head" if not judged.faults else f"not chosen: {'; '.join(judged.faults)}"
         lines.append(f"{judged.graph}: {told}")

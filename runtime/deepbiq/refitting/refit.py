@@ -67,7 +67,7 @@ def refit_bundle(
     procedure: Procedure,
     advance: Callable[[], None],
 ) -> Outcome:
-    """Fits new heads to ratings and writes a bundle with them, where they are proven better.
+    """Fits new heads to ratings and writes a bundle with them, where they are better.
 
     Args:
         bundle: The bundle.

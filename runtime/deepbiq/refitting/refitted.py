@@ -1,4 +1,4 @@
-"""One plan refitted: from the features of rated pictures to a new head that is proven better, or a refusal."""
+"""One plan refitted: from the features of rated pictures to a new head that is better, or a refusal."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _old_head(bundle: Bundle, plan: Plan) -> tuple[Pooling, LinearRegressor]:
 def _judge(
     material: Material, plan: Plan, procedure: Procedure, advance: Callable[[], None]
 ) -> tuple[list[Comparison], int]:
-    """Compares the old head with new ones on unseen pictures; refuses where they are not proven better."""
+    """Compares the old head with new ones on unseen pictures; refuses where they are not better."""
     after = predict_unseen(material, procedure.folds, procedure.seed, advance)
     tested = np.flatnonzero(np.isfinite(after))
     if len(tested) < len(after) / 2:

@@ -29,7 +29,7 @@ class Measure:
         name: For machines.
         title: For people.
         chance: What a head reaches that knows nothing; None for errors.
-        deciding: Whether a gain here is reason enough for a new head.
+        deciding: Whether a proven gain here is reason enough for a new head.
     """
 
     name: str
@@ -100,10 +100,10 @@ def compare(
 
 
 def fault_of(comparisons: Sequence[Comparison]) -> str | None:
-    """Says in one sentence why the new head is refused; None where it is proven better.
+    """Says in one sentence why the new head is refused; None where it is better.
 
-    It must agree with people more than chance does, be better in a deciding measure, and be worse in none, each
-    with its interval clear of zero.
+    It must agree with people more than chance does and be proven worse in nothing, both with intervals clear of
+    chance and of zero. And it must rank unseen pictures better, or be proven better in another deciding measure.
     """
     for item in comparisons:
         if item.measure.chance is not None and item.surely_above <= item.measure.chance:
@@ -116,10 +116,16 @@ def fault_of(comparisons: Sequence[Comparison]) -> str | None:
         if item.gain.high < 0:
             return f"the new head is worse on unseen pictures: {item.measure.title} gains {_interval(item.gain)}"
     deciding = [item for item in comparisons if item.measure.deciding]
-    if all(item.gain.low <= 0 for item in deciding):
+    ranks_better = any(item.gain.value > 0 for item in deciding if item.measure.chance is not None)
+    if not ranks_better and not is_proven(comparisons):
         told = "; ".join(f"{item.measure.title} gains {_interval(item.gain)}" for item in deciding)
-        return f"no improvement is proven on unseen pictures ({told}): keep the old head, or rate more pictures"
+        return f"the new head is no better on unseen pictures ({told}): keep the old one, or rate more pictures"
     return None
+
+
+def is_proven(comparisons: Sequence[Comparison]) -> bool:
+    """Tells whether a gain in a deciding measure has its whole interval above zero."""
+    return any(item.gain.low > 0 for item in comparisons if item.measure.deciding)
 
 
 def _comparison(measure: Measure, olds: Sequence[Figures], news: Sequence[Figures]) -> Comparison:

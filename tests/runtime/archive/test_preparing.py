@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from deepbiq.archive.folders import list_file
 from deepbiq.archive.likeness import perceptual_hash
 from deepbiq.archive.preparing import Preparation, identify, prepare
 from deepbiq.archive.row import Facts, Listed
@@ -162,6 +163,18 @@ def test_a_file_that_is_written_to_while_it_is_read(samples, tmp_path, monkeypat
     prepared = prepare(Listed(str(path)), HOW)
     assert prepared.error.startswith(fault)
     assert prepared.facts.content_hash is None
+
+
+def test_a_time_that_tables_cannot_hold(samples, tmp_path):
+    picture = tmp_path / "2300.jpg"
+    picture.write_bytes(samples[0].read_bytes())
+    late_ns = (2300 - 1970) * 365 * 24 * 3600 * 10**9
+    os.utime(picture, ns=(late_ns, late_ns))
+    if picture.stat().st_mtime_ns != late_ns:
+        pytest.skip("this file system holds no time after the year 2262")
+    assert list_file(str(picture)).mtime_ns is None
+    prepared = prepare(Listed(str(picture)), HOW)
+    assert (prepared.facts.mtime_ns, prepared.error) == (None, None)
 
 
 def test_names_of_any_bytes(samples, tmp_path):

@@ -1,4 +1,4 @@
-"""The verdict: proven better, or refused with the figure that failed."""
+"""The verdict: better, or refused with the figure that failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from deepbiq.agreement import agreement
 from deepbiq.refitting.cross_validation import predict_unseen
 from deepbiq.refitting.material import Material
-from deepbiq.refitting.verdict import compare, fault_of
+from deepbiq.refitting.verdict import compare, fault_of, is_proven
 from deepbiq.regression import LinearRegressor
 
 N = 120
@@ -46,11 +46,21 @@ def test_another_scale_alone_is_reason_enough():
     assert figures["srocc"].gain.value == 0
 
 
+def test_a_gain_may_be_unproven_but_not_missing():
+    found = compare(noisy(20, 1), noisy(19.9, 1), scores(), np.arange(N), 0)
+    assert fault_of(found) is None
+    found = compare(noisy(20, 1), noisy(19, 2), scores(), np.arange(N), 0)
+    by_name = {item.measure.name: item.gain for item in found}
+    assert by_name["srocc"].low < 0 < by_name["srocc"].high
+    assert (fault_of(found) is None) == (by_name["srocc"].value > 0)
+    assert not is_proven(found)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        (noisy(20, 1), noisy(20, 1), "no improvement is proven.*SROCC gains 0.000.*MAE gains 0.000"),
-        (noisy(20, 1), noisy(19, 2), "no improvement is proven"),
+        (noisy(20, 1), noisy(20, 1), "no better on unseen pictures.*SROCC gains 0.000.*MAE gains 0.000"),
+        (noisy(20, 1), noisy(20.5, 1), "no better on unseen pictures|worse on unseen pictures"),
         (noisy(10, 1), noisy(30, 2), "the new head is worse on unseen pictures: PLCC"),
         (noisy(20, 1), 0.5 * noisy(10, 2) - 40, "worse on unseen pictures: RMSE"),
         (noisy(20, 1), np.random.default_rng(5).uniform(0, 100, N), "by chance alone"),
