@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from deepbiq.budget import Budget
 from deepbiq.bundle import Bundle, open_bundle
 from deepbiq.datasets import RatedPicture
 from deepbiq.datasets.faults import list_faults
 from deepbiq.diagnosis import circumstances
 from deepbiq.errors import BundleError, ImageError, OptionError
 from deepbiq.plans import parse_plan
-from deepbiq_calibration.budget import Budget
 from deepbiq_calibration.calibration_error import CalibrationError
 from deepbiq_calibration.drawing import draw as draw_places
 from deepbiq_calibration.drawing import spread_over

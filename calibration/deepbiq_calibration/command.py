@@ -88,7 +88,7 @@ def calibrate(
     the bundle as it was.
     """
     require_extra("calibrate", "onnx", "matplotlib")
-    from deepbiq_calibration.budget import Budget
+    from deepbiq.budget import Budget
     from deepbiq_calibration.calibrating import Settings, calibrate_bundle
     from deepbiq_calibration.flavours import FLAVOURS
     from deepbiq_calibration.pictures import Source

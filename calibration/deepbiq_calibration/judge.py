@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.budget import Budget, Cost, cost_of
 from deepbiq.bundle import Bundle
 from deepbiq.sampling import Sample
-from deepbiq_calibration.budget import Budget, Cost, cost_of
 from deepbiq_calibration.pictures import Draw, mos_of
 from deepbiq_calibration.trial import FP32, samples_of, scores_of, scores_of_samples, with_graph
 

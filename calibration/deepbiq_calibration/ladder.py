@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq_calibration.budget import Budget, Cost
+from deepbiq.budget import Budget, Cost
 from deepbiq_calibration.judge import Judge, Sketch
 from deepbiq_calibration.ranges import METHODS, Method
 from deepbiq_calibration.workshop import Recipe, Workshop

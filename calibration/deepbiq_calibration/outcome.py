@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq_calibration.budget import Budget
+from deepbiq.budget import Budget
 from deepbiq_calibration.flavours import Flavour
 from deepbiq_calibration.ladder import Step
 from deepbiq_calibration.sensitivity import LayerCost

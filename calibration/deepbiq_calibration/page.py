@@ -8,7 +8,7 @@ from dataclasses import fields
 from html import escape
 from typing import Any
 
-from deepbiq_calibration.budget import Budget, Cost
+from deepbiq.budget import Budget, Cost
 from deepbiq_calibration.outcome import Outcome
 
 _STYLE = """

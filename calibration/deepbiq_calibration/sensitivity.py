@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from deepbiq_calibration.budget import Cost
+from deepbiq.budget import Cost
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepbiq.budget import Budget, Cost
 from deepbiq.bundle import open_bundle
-from deepbiq_calibration.budget import Budget, Cost
 from deepbiq_calibration.inputs import CROPS, calibration_inputs
 from deepbiq_calibration.judge import Sketch
 from deepbiq_calibration.ladder import Ladder, Step, best_of, growing_counts

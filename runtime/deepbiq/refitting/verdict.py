@@ -30,17 +30,20 @@ class Measure:
         title: For people.
         chance: What a head reaches that knows nothing; None for errors.
         deciding: Whether a proven gain here is reason enough for a new head.
+        ranking: Whether a gain that is not proven is, too. Not so of preferences: one figure is all that speaks for
+            them, and of senseless ones it does so once in a while.
     """
 
     name: str
     title: str
     chance: float | None
     deciding: bool
+    ranking: bool = False
 
 
 SCORE_MEASURES = (
     Measure("plcc", "PLCC", 0.0, deciding=False),
-    Measure("srocc", "SROCC", 0.0, deciding=True),
+    Measure("srocc", "SROCC", 0.0, deciding=True, ranking=True),
     Measure("rmse", "RMSE", None, deciding=False),
     Measure("mae", "MAE", None, deciding=True),
 )
@@ -103,7 +106,7 @@ def fault_of(comparisons: Sequence[Comparison]) -> str | None:
     """Says in one sentence why the new head is refused; None where it is better.
 
     It must agree with people more than chance does and be proven worse in nothing, both with intervals clear of
-    chance and of zero. And it must rank unseen pictures better, or be proven better in another deciding measure.
+    chance and of zero. And it must rank unseen pictures better, or be proven better in a deciding measure.
     """
     for item in comparisons:
         if item.measure.chance is not None and item.surely_above <= item.measure.chance:
@@ -116,7 +119,7 @@ def fault_of(comparisons: Sequence[Comparison]) -> str | None:
         if item.gain.high < 0:
             return f"the new head is worse on unseen pictures: {item.measure.title} gains {_interval(item.gain)}"
     deciding = [item for item in comparisons if item.measure.deciding]
-    ranks_better = any(item.gain.value > 0 for item in deciding if item.measure.chance is not None)
+    ranks_better = any(item.gain.value > 0 for item in comparisons if item.measure.ranking)
     if not ranks_better and not is_proven(comparisons):
         told = "; ".join(f"{item.measure.title} gains {_interval(item.gain)}" for item in deciding)
         return f"the new head is no better on unseen pictures ({told}): keep the old one, or rate more pictures"

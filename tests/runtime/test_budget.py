@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepbiq.budget import Budget, Cost, cost_of
 from deepbiq.errors import OptionError
-from deepbiq_calibration.budget import Budget, Cost, cost_of
 
 REFERENCE = np.array([10.0, 19.9, 40.0, 60.1, 80.0])
 MOS = np.array([5.0, 20.0, 35.0, 60.0, 90.0])
