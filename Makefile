@@ -34,8 +34,9 @@ contracts: $(VENV)/.installed ## Check the direction of imports
 servers: ## Install what camera tests talk to (broker, RTSP server, browser), where that is allowed
 	sh tests/install_servers.sh
 
+# Three processes on two cores: many tests wait for servers, cameras and child processes.
 pytest: $(VENV)/.installed servers ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
 	$(BIN)/python -m deepbiq_benchmarks.tables

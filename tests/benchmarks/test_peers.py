@@ -84,8 +84,9 @@ def test_a_peer_that_fails_on_a_picture_is_left_out_there_and_the_others_go_on()
     peers = {"fussy": Peer(fussy, "1"), "fine": Peer(blue, "1")}
     pictures = [np.full((512, 512, 3), value, np.uint8) for value in BLUES[:3]]
     seen = time_peers(peers, pictures, ["a", "b", "c"], 2, nothing)
-    assert seen["fine"].timed.n == 6
-    assert seen["fussy"].timed.n == 4
+    # Two rounds of three pictures, or of two; up to five times as many where the median is not settled.
+    assert seen["fine"].timed.n in range(6, 31, 3)
+    assert seen["fussy"].timed.n in range(4, 21, 2)
     assert seen["fussy"].failures == {"b": "ArithmeticError: not this blue"}
     assert not seen["fine"].failures
 

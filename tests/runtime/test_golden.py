@@ -1,14 +1,21 @@
+import platform
+
 import pytest
 
 from deepbiq.bundle import default_bundle_path, open_bundle
 from deepbiq.golden import GoldenCheck, check_golden
+from deepbiq.processor import processor
 from deepbiq.scorer import load
 
 BUNDLE = open_bundle(default_bundle_path())
+VNNI = {"avx_vnni", "avx512_vnni"}
 
 
 @pytest.mark.parametrize("key", BUNDLE.manifest["graphs"])
 def test_the_default_bundle_scores_its_golden_pictures_as_recorded(key):
+    if key == "int8-tensorrt" and platform.machine() == "x86_64" and not VNNI & set(processor()[1]):
+        pytest.skip("without VNNI ONNX Runtime adds pairs of full 8-bit products in 16 bits, which saturate")
+
     def score_of(data, plan):
         with load(engine="onnxruntime", precision=key, plan=plan) as scorer:
             return scorer(data).score
