@@ -14,6 +14,7 @@ import pytest
 
 from deepbiq.bundle import write_bundle
 from deepbiq.regression import LinearRegressor, regressors_to_npz
+from tests.browser import CHROMIUM, QUIET
 from tests.tiny_model import SIZE, STRIDE, mean_colour_graph
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,16 @@ def biq2021() -> Path:
     if not BIQ2021.is_dir():
         pytest.skip("BIQ2021 is not on this machine: set DEEPBIQ_BIQ2021 to its folder")
     return BIQ2021
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
 
 
 def tiny_manifest() -> dict:

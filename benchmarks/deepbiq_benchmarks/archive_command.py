@@ -59,7 +59,6 @@ def archive(
     require_extra("archive", "pyarrow", "fsspec", "imagehash", "PIL")
     if on is Where.RAY:
         require_extra("ray", "ray")
-        require_extra("peers", "onnx")
     if plot is not None:
         require_extra("bench", "matplotlib")
     from deepbiq.diagnosis import circumstances

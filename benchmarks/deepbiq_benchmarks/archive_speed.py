@@ -21,6 +21,7 @@ from deepbiq.cores import usable_cores
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.archive_material import make_archive
 from deepbiq_benchmarks.archive_process import Watched, busy_seconds, run_watched
+from deepbiq_benchmarks.lines import fit_line
 
 STREAM_SHARE = 0.95
 GROWTH_MB = 150.0
@@ -150,8 +151,6 @@ def against_pictures(
         Seconds by number of pictures for both (medians); their lines, whose slope is what one more picture costs
         and whose intercept is what a run costs whatever it holds; and how the rows compare.
     """
-    from deepbiq_benchmarks.scaling import fit_line
-
     points = []
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="deepbiq-archive-") as folder:

@@ -26,6 +26,7 @@ from deepbiq.scale import bring_to_scale, resize
 from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.alternation import Timed, Times, summarise, time_in_turn
 from deepbiq_benchmarks.graph_cost import Cost, graph_cost
+from deepbiq_benchmarks.lines import fit_line
 from deepbiq_benchmarks.peers import Bgr
 from deepbiq_benchmarks.peers_deepbiq import scorer_cost
 from deepbiq_benchmarks.processes import peak_memory_mb
@@ -39,37 +40,6 @@ MOST_MEMORY_PER_MEGAPIXEL_MB = 30.0
 windows (5 bytes with EfficientNet-Lite0) and their copies. Activations of a whole picture would be hundreds."""
 _TILED_PIXELS = 4 * MAX_PASS_PIXELS
 """From so many pixels on every tile has its full size, so that memory grows with the picture alone."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line by least squares.
-
-    Attributes:
-        slope: Milliseconds (or MB) per unit of x.
-        intercept: Milliseconds (or MB) at x = 0.
-        r2: Share of the variance that the line explains, at most 1.
-    """
-
-    slope: float
-    intercept: float
-    r2: float
-
-
-def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
-    """Fits y = slope x + intercept by least squares; None for fewer than two different x.
-
-    Args:
-        x: (n,).
-        y: (n,).
-    """
-    if len(set(x)) < 2:
-        return None
-    across, up = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    slope, intercept = np.polyfit(across, up, 1)
-    total = float(((up - up.mean()) ** 2).sum())
-    left = float(((up - slope * across - intercept) ** 2).sum())
-    return Line(float(slope), float(intercept), 1.0 if total == 0 else 1 - left / total)
 
 
 @dataclass(frozen=True)

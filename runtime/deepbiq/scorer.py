@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
 from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
+from deepbiq.closable import Closable
 from deepbiq.configuration import Configuration
 from deepbiq.dense import FeaturesOf, crop_vectors, dense_features
 from deepbiq.engines import Engine, create_engine
@@ -96,7 +96,7 @@ def _start_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> En
         return create_engine(bundle, setting, wanted)
 
 
-class Scorer:
+class Scorer(Closable):
     """Scores pictures with one bundle, plan and engine; made by `load`.
 
     Calls from several threads at once are allowed. As a context manager it closes its engine at the end.
@@ -186,17 +186,6 @@ class Scorer:
     def close(self) -> None:
         """Releases the engine; closing twice is allowed."""
         self.engine.close()
-
-    def __enter__(self) -> Scorer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self, picture: Source) -> Picture:
         if isinstance(picture, (str, os.PathLike)):

@@ -123,7 +123,6 @@ def test_an_archive_is_timed_beside_a_stream(samples, tmp_path):
 @pytest.mark.slow
 def test_archives_on_ray_are_timed_by_size(samples, monkeypatch):
     pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
-    pytest.importorskip("onnx", reason="lines are fitted beside graphs' costs: install deepbiq[peers]")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with tempfile.TemporaryDirectory(prefix="ray-") as logs:  # Ray keeps them
         monkeypatch.setenv("RAY_TMPDIR", logs)

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from deepbiq.cli.main import app
 from deepbiq_benchmarks.alternation import Timed
-from deepbiq_benchmarks.scaling import Point, Series, fit_line, photo_of
+from deepbiq_benchmarks.lines import fit_line
+from deepbiq_benchmarks.scaling import Point, Series, photo_of
 from deepbiq_benchmarks.scaling_text import scaling_table
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import LifoQueue
-from types import TracebackType
 
 from deepbiq.archive.decode_process import DecodeProcess, DecoderDiedError
 from deepbiq.archive.preparing import Preparation, Prepared, unread
 from deepbiq.archive.row import Listed
+from deepbiq.closable import Closable
 
 
-class Decoders:
+class Decoders(Closable):
     """Decode processes that any thread may ask; as a context manager they end with it.
 
     Args:
@@ -47,17 +47,6 @@ class Decoders:
         """Ends all processes; nobody may be asking any more."""
         for process in self._all:
             process.close()
-
-    def __enter__(self) -> Decoders:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, listed: Listed, *, decode: bool) -> Prepared:
         if listed.fault is not None:

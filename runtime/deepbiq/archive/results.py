@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 
@@ -20,13 +19,14 @@ from deepbiq.archive.results_lock import ResultsLock
 from deepbiq.archive.row import Listed, Row, Yardstick
 from deepbiq.archive.schema import table_of
 from deepbiq.archive.shards import Shard, read_shard, remove_shard, remove_unfinished, shards_in, write_shard
+from deepbiq.closable import Closable
 from deepbiq.errors import ArchiveError
 from deepbiq.imaging import printable
 
 __all__ = ["Results", "Stock", "read_rows"]
 
 
-class Results:
+class Results(Closable):
     """A results folder, locked; made by `open`, and a context manager that gives the lock back at its end.
 
     One thread may read `pending` while another one appends. Where the disk fails, an ArchiveError says so and how
@@ -134,17 +134,6 @@ class Results:
     def close(self) -> None:
         """Closes the journal and gives the lock back; closing twice is allowed."""
         self._held.close()
-
-    def __enter__(self) -> Results:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _check_yardsticks(self, rows: Sequence[Row]) -> None:
         other = next((row.yardstick for row in rows if row.yardstick != self._yardstick), None)

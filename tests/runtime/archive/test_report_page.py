@@ -1,30 +1,19 @@
 """The report in a real browser, opened from a file: 20,000 rows are searched, sorted and scrolled."""
 
-import shutil
-
 import pytest
 
 from deepbiq.archive.report.grouping import find_groups
 from deepbiq.archive.report.records import read_records
 from deepbiq.cli.archive_report import page_of
+from tests.browser import pages, without_chromium
 from tests.runtime.archive.report_material import made_up_rows, real_pictures, write_results
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+pytestmark = without_chromium
 expect = sync_api.expect
 expect.set_options(timeout=30_000)
 ROWS = 20_000
 ERRORS = 200
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-sync"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +31,18 @@ def report(tmp_path_factory, samples):
 @pytest.fixture
 def visit(browser, report):
     """Opens the page; at the end nothing may have been said on the console or asked of anybody."""
-    said, contexts = [], []
+    said = []
 
-    def open_page(width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+    def open_page(*size, **options):
+        page = make_page(*size, **options)
         page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
         page.goto(report[0].as_uri())
         expect(page.locator("#table tbody tr").first).to_be_visible()
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    with pages(browser, said) as make_page:
+        yield open_page
     assert said == []
 
 

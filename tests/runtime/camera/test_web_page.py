@@ -1,7 +1,6 @@
 """The page in a real browser: what it shows, what can be moved and pressed, on large and small screens."""
 
 import re
-import shutil
 import threading
 
 import cv2
@@ -12,23 +11,14 @@ from deepbiq.camera.events import CameraState, Drift, Fault, Kept, State
 from deepbiq.camera.web.hub import WebHub
 from deepbiq.camera.web.server import WebServer
 from deepbiq.errors import OptionError
+from tests.browser import pages, without_chromium
 from tests.runtime.camera.watching import wait_until
 from tests.runtime.camera.web_material import DEADLINE_S, TOKEN, Knobs, app_of, result_of, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+pytestmark = without_chromium
 expect = sync_api.expect
 expect.set_options(timeout=1000 * DEADLINE_S)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-sync"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +76,10 @@ def address(cameras):
 @pytest.fixture
 def visit(browser, address):
     """Opens the page; at the end nothing may have been said on the console."""
-    said, contexts = [], []
+    said = []
 
-    def open_page(width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+    def open_page(*size, **options):
+        page = make_page(*size, **options)
         page.on(
             "request", lambda request: None if address in request.url else said.append(f"asked for {request.url}")
         )
@@ -101,9 +87,8 @@ def visit(browser, address):
         expect(page.locator(".picture")).to_be_visible()
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    with pages(browser, said) as make_page:
+        yield open_page
     # Browsers report every refused request on the console, also one that the page expects.
     assert [words for words in said if "409 (Conflict)" not in words] == []
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from deepbiq.archive.moving.placing import Identity, Stamp
+from deepbiq.closable import Closable
 from deepbiq.errors import ArchiveError
 from deepbiq.files import sync_folder
 from deepbiq.imaging import printable
@@ -57,7 +57,7 @@ class History:
     outcomes: dict[tuple[int, bool], str | None] = field(default_factory=dict)
 
 
-class MoveLog:
+class MoveLog(Closable):
     """Writes a log; a context manager that closes it.
 
     Args:
@@ -122,15 +122,8 @@ class MoveLog:
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
 
-    def __enter__(self) -> MoveLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes the log; closing twice is allowed."""
         self._file.close()
 
 
