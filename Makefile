@@ -36,7 +36,7 @@ servers: ## Install what camera tests talk to (broker, RTSP server, browser), wh
 
 # Three processes on two cores: many tests wait for servers, cameras and child processes.
 pytest: $(VENV)/.installed servers ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
 	$(BIN)/python -m deepbiq_benchmarks.tables

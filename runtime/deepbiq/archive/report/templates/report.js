@@ -201,6 +201,12 @@ reset.addEventListener("click", () => showOnly({}));
 document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
 scroller.addEventListener("scroll", () => soon(() => draw(false)), { passive: true });
 new ResizeObserver(() => soon(() => draw(false))).observe(scroller);
+// At once: an animation over thousands of rows can be lost while they are drawn.
+scroller.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || !["Home", "End"].includes(event.key)) return;
+  scroller.scrollTop = event.key === "End" ? scroller.scrollHeight : 0;
+  event.preventDefault();
+});
 table.tHead.addEventListener("click", (event) => {
   const heading = event.target.closest("th");
   if (heading) sortBy(heading.dataset.column);
