@@ -69,7 +69,10 @@ def test_the_median_and_its_spread_are_in_milliseconds():
 
 def test_everybody_has_a_turn_in_every_round_after_uncounted_calls():
     order, times, faults = [], {}, {}
-    calls = {"slow": lambda: (order.append("slow"), sleep(0.06)), "quick": lambda: (order.append("quick"), sleep(0.001))}
+    calls = {
+        "slow": lambda: (order.append("slow"), sleep(0.06)),
+        "quick": lambda: (order.append("quick"), sleep(0.001)),
+    }
     time_in_turn(calls, 3, faults, times)
     assert {name: len(seconds) for name, seconds in times.items()} == {"slow": 3, "quick": 3}
     turns = [name for place, name in enumerate(order) if place == 0 or order[place - 1] != name]
