@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -70,7 +71,8 @@ class InvertedResidual(nn.Module):
 
 def _relu6(maps: Tensor) -> Tensor:
     """Clips to 0..6 in place: nothing else needs the values before, and a step of training moves less memory."""
-    return functional.relu6(maps, inplace=True)
+    # The exporter takes operators that work in place apart, which would be more than half of an export's time.
+    return functional.relu6(maps, inplace=not torch.compiler.is_exporting())
 
 
 def _blocks() -> nn.ModuleList:
