@@ -34,9 +34,10 @@ contracts: $(VENV)/.installed ## Check the direction of imports
 servers: ## Install what camera tests talk to (broker, RTSP server, browser), where that is allowed
 	sh tests/install_servers.sh
 
-# Three processes on two cores: many tests wait for servers, cameras and child processes.
+# Three processes on two cores: many tests wait for servers, cameras and child processes. Each computes with one thread,
+# as threads of several processes on the same cores mostly wait for each other.
 pytest: $(VENV)/.installed servers ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 tables: $(VENV)/.installed ## Copy the figures of benchmarks/results into README and docs
 	$(BIN)/python -m deepbiq_benchmarks.tables
@@ -54,11 +55,12 @@ $(DEMO_VENV)/.installed: dist/.built
 	$(DEMO_VENV)/bin/pip install --quiet --disable-pip-version-check dist/*.whl
 	touch $@
 
-# torch is named with its version and on its own, so that no other package pulls in another build of it.
+# torch is named with its version and on its own, so that no other package pulls in another build of it. Modules are
+# compiled when they are first imported: most never are.
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[archive,bench,camera,train,export,ray,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile '$(TORCH)'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[archive,bench,camera,train,export,ray,dev]'
 	touch $@
 
 clean: ## Remove everything that make made
