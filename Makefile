@@ -1,7 +1,7 @@
 # deepbiq: `make demo` shows it at work, `make test` checks everything. Both need nothing but Python 3.10 to 3.13.
 
 PYTHON ?= python3
-TORCH ?= torch==2.14.1
+TORCH ?= torch==2.13.0
 
 VENV := .venv
 DEMO_VENV := .venv-demo

@@ -108,7 +108,7 @@ def _measure_local(scorer: Any, paths: list[Path], size: int, few: int, rounds: 
     with (
         tempfile.TemporaryDirectory(prefix="deepbiq-archive-") as large,
         tempfile.TemporaryDirectory(prefix="deepbiq-archive-") as small,
-        progress_bar("rounds", 2 * rounds + 1) as advance,
+        progress_bar("rounds", rounds + 1) as advance,
     ):
         make_archive(paths, Path(large), pictures=size, broken=size // 100)
         make_archive(paths, Path(small), pictures=few, broken=few // 100)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -20,45 +23,75 @@ class Watched:
 
     Attributes:
         stdout: What it printed.
-        wall_s: Seconds from its start to its end.
+        wall_s: Seconds from its start to its end, without those in which it was paused.
         busy_s: Seconds of the machine's processors in that time, whoever had them: nothing else should run.
+        paused_s: Seconds in which it was paused.
         peak_mb: Most memory of the command and all its descendants, each page counted once (PSS).
     """
 
     stdout: str
     wall_s: float
     busy_s: float
+    paused_s: float
     peak_mb: float
 
 
-def run_watched(command: list[str], *, every_s: float) -> Watched:
+def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = ()) -> Watched:
     """Runs a command to its end; its stderr is shown only when it fails.
 
     Args:
         command: The program and its arguments.
         every_s: Seconds between two looks at its memory. A look costs some milliseconds.
+        turns: Seconds for which it may run until it is paused, with all its processes, and the next ones are asked
+            for: what is asked then has the machine for itself. Behind the last it runs to its end.
 
     Raises:
         EngineError: When it does not end with exit code 0.
     """
-    peak = 0.0
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        busy, start = busy_seconds(), perf_counter()
-        process = subprocess.Popen(command, stdout=stdout, stderr=stderr)  # noqa: S603  # ours
-        while True:
-            peak = max(peak, tree_memory_mb(process.pid))
-            try:
-                process.wait(every_s)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        wall_s, busy_s = perf_counter() - start, busy_seconds() - busy
+        # A session of its own, so that one signal reaches all its processes.
+        start = perf_counter()
+        process = subprocess.Popen(  # noqa: S603  # ours
+            command, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+        wall_s = busy_s = peak = 0.0
+        try:
+            for turn_s in chain(turns, [inf]):
+                os.killpg(process.pid, signal.SIGCONT)
+                busy, begin = busy_seconds(), perf_counter()
+                ended, turn_peak = _watch(process, turn_s, every_s)
+                if not ended:
+                    os.killpg(process.pid, signal.SIGSTOP)
+                wall_s += perf_counter() - begin
+                busy_s += busy_seconds() - busy
+                peak = max(peak, turn_peak)
+                if ended:
+                    break
+            paused_s = perf_counter() - start - wall_s
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         stdout.seek(0)
         stderr.seek(0)
         if process.returncode:
             said = stderr.read().decode(errors="replace").strip()
             raise EngineError(f"{' '.join(command)} ended with exit code {process.returncode}: {said}")
-        return Watched(stdout.read().decode(), wall_s, busy_s, peak)
+        return Watched(stdout.read().decode(), wall_s, busy_s, paused_s, peak)
+
+
+def _watch(process: subprocess.Popen[bytes], seconds: float, every_s: float) -> tuple[bool, float]:
+    """Waits for the end, for some seconds at most; returns whether it came, and the most memory seen in MB."""
+    end = perf_counter() + seconds
+    peak = 0.0
+    while (left := end - perf_counter()) > 0:
+        peak = max(peak, tree_memory_mb(process.pid))
+        try:
+            process.wait(min(every_s, left))
+        except subprocess.TimeoutExpired:
+            continue
+        return True, peak
+    return False, peak
 
 
 def busy_seconds() -> float:

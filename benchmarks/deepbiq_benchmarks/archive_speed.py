@@ -6,8 +6,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,6 +32,11 @@ LINEAR_R2 = 0.99
 _LOOK_S = 0.1
 _RARE_LOOK_S = 2.0
 """Between two looks at the memory of a run that is timed: a look takes some milliseconds from it."""
+_SLICE = 300
+"""Pictures that a stream scores in one turn: long beside its end, when cores run out of work, and short beside the
+seconds after which a file is given up and the minutes in which a shared machine's speed drifts."""
+_FIRST_TURN_S = 10.0
+"""The command has loaded and listed by then: it is only paused in the seconds that it states."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Archived:
     shard_bytes: int
 
 
-def run_archive(source: Path, scorer: Scorer, *, on: str, every_s: float) -> Archived:
+def run_archive(source: Path, scorer: Scorer, *, on: str, every_s: float, turns: Iterable[float] = ()) -> Archived:
     """Runs `deepbiq archive` once, into a folder of its own.
 
     Args:
@@ -60,30 +65,60 @@ def run_archive(source: Path, scorer: Scorer, *, on: str, every_s: float) -> Arc
         scorer: Its engine, precision and plan are those of the run.
         on: `local` or `ray`.
         every_s: Seconds between two looks at its memory.
+        turns: Seconds of its turns; see `run_watched`.
     """
     about = scorer.identity()
     with tempfile.TemporaryDirectory(prefix="deepbiq-results-") as results:
         command = [sys.executable, "-m", "deepbiq", "archive", os.fspath(source), "--out", results, "--on", on]
         command += ["--bundle", os.fspath(scorer.bundle.path), "--plan", about["plan"]]
         command += ["--engine", about["engine"], "--precision", about["precision"], "--format", "json"]
-        watched = run_watched(command, every_s=every_s)
+        watched = run_watched(command, every_s=every_s, turns=turns)
         rows = read_rows(Path(results), ["path", "path_bytes", "score"]).to_pylist()
         shard_bytes = sum(shard.stat().st_size for shard in Path(results).glob("*.parquet"))
     scores = {path_of(row["path"], row["path_bytes"]): row["score"] for row in rows}
-    return Archived(watched, json.loads(watched.stdout)["seconds"], scores, shard_bytes)
+    seconds = json.loads(watched.stdout)["seconds"] - watched.paused_s
+    return Archived(watched, seconds, scores, shard_bytes)
+
+
+@dataclass
+class _Streamed:
+    """A stream over files in slices.
+
+    Attributes:
+        scores: Score by path so far; None where there is an error.
+        seconds: Of all slices.
+        busy_s: Seconds of the machine's processors in that time.
+    """
+
+    scores: dict[str, float | None] = field(default_factory=dict)
+    seconds: float = 0.0
+    busy_s: float = 0.0
+
+    def slices(self, scorer: Scorer, paths: Sequence[str]) -> Iterator[float]:
+        """Streams one slice after the other; yields how long another's turn should be after each."""
+        for first in range(0, len(paths), _SLICE):
+            part = paths[first : first + _SLICE]
+            busy, start = busy_seconds(), perf_counter()
+            results = list(scorer.stream(part))
+            took = perf_counter() - start
+            self.busy_s += busy_seconds() - busy
+            self.seconds += took
+            self.scores.update(zip(part, (result.score for result in results), strict=True))
+            yield took if first else max(took, _FIRST_TURN_S)
 
 
 def against_stream(scorer: Scorer, source: Path, *, rounds: int, advance: Callable[[], None]) -> dict[str, Any]:
-    """Times `deepbiq archive` against `scorer.stream` on the same files, in turn.
+    """Times `deepbiq archive` against `scorer.stream` on the same files, in turns of some seconds.
 
-    The stream runs in this process, warm. The archive is the command, in a process of its own: the rate is that
-    which it states itself, and starting its decode processes counts.
+    The stream runs in this process, warm. The archive is the command, in a process of its own that is paused while
+    the stream has its turn: the rate is that which it states itself, without the pauses, and starting its decode
+    processes counts.
 
     Args:
         scorer: What scores.
         source: A folder.
         rounds: Of each.
-        advance: Called after each half of a round.
+        advance: Called after each round.
 
     Returns:
         Pictures a second of both (medians), their ratio, the share of the cores that each kept busy, processor
@@ -92,23 +127,24 @@ def against_stream(scorer: Scorer, source: Path, *, rounds: int, advance: Callab
     paths = [listed.path for listed in list_inputs([os.fspath(source)], note=lambda _: None)]
     n = len(paths)
     list(scorer.stream(paths[: 4 * usable_cores()]))
-    streams: list[tuple[float, float]] = []
+    streams: list[_Streamed] = []
     archives: list[Archived] = []
     for _ in range(rounds):
-        busy, start = busy_seconds(), perf_counter()
-        streamed = [result.score for result in scorer.stream(paths)]
-        streams.append((perf_counter() - start, busy_seconds() - busy))
+        stream = _Streamed()
+        slices = stream.slices(scorer, paths)
+        archives.append(run_archive(source, scorer, on="local", every_s=_RARE_LOOK_S, turns=slices))
+        for _ in slices:  # those that are left when the archive is done
+            pass
+        streams.append(stream)
         advance()
-        archives.append(run_archive(source, scorer, on="local", every_s=_RARE_LOOK_S))
-        advance()
-    stream_s, stream_busy_s = np.median(streams, axis=0).tolist()
+    stream_s, stream_busy_s = np.median([(stream.seconds, stream.busy_s) for stream in streams], axis=0).tolist()
     archive_s = float(np.median([run.seconds for run in archives]))
     busy_s = float(np.median([run.watched.busy_s for run in archives]))
     wall_s = float(np.median([run.watched.wall_s for run in archives]))
-    expected = dict(zip(paths, streamed, strict=True))
+    expected = streams[0].scores
     return {
         "n": n,
-        "errors": sum(score is None for score in streamed),
+        "errors": sum(score is None for score in expected.values()),
         "rounds": rounds,
         "stream_per_s": n / stream_s,
         "archive_per_s": n / archive_s,

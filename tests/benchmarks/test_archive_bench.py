@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import tempfile
+from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 import typer
@@ -21,6 +24,12 @@ from deepbiq_benchmarks.archive_material import make_archive
 from deepbiq_benchmarks.archive_process import run_watched, tree_memory_mb
 from deepbiq_benchmarks.archive_speed import checks_of_local, checks_of_ray
 from deepbiq_benchmarks.archive_table import archive_table
+
+
+def commands_running():
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield path.read_text(errors="replace")
 
 
 def run(*arguments):
@@ -58,6 +67,40 @@ def test_the_memory_of_children_counts():
     assert watched.wall_s > 1
     assert watched.busy_s > 0
     assert tree_memory_mb(os.getpid()) > 20
+
+
+def test_a_command_stands_still_between_its_turns():
+    child = "import time\nfor _ in range(300): time.sleep(0.01); print(time.monotonic(), flush=True)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    mine: list[tuple[float, float]] = []
+
+    def turns():
+        for _ in range(2):
+            yield 1.0
+            begin = monotonic()
+            sleep(0.5)
+            mine.append((begin, monotonic()))
+
+    watched = run_watched([sys.executable, "-c", parent], every_s=0.05, turns=turns())
+    ticks = list(map(float, watched.stdout.split()))
+    assert len(ticks) == 300
+    assert len(mine) == 2
+    for begin, end in mine:
+        # One may be on its way when the pause begins.
+        assert not any(begin + 0.1 < tick < end for tick in ticks)
+    assert 1.0 <= watched.paused_s < 2
+    assert watched.wall_s > 1.5
+
+
+def test_what_fails_between_turns_ends_the_command():
+    def turns():
+        yield 0.5
+        raise OSError("nothing left")
+
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with pytest.raises(OSError, match="nothing left"):
+        run_watched([sys.executable, "-c", program], every_s=0.05, turns=turns())
+    assert not any(program in arguments for arguments in commands_running())
 
 
 def test_a_command_that_fails_says_why():
