@@ -18,6 +18,7 @@ from deepbiq.scale import Scale, bring_to_scale
 from deepbiq_training.backbones.backbone import Backbone, BackboneSpec
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
 from deepbiq_training.backbones.pixel_input import PixelInput
+from deepbiq_training.memory_format import lay_out
 
 Features = npt.NDArray[np.float16]
 """Crops (N, D), or the windows of a dense plan (rows, columns, D)."""
@@ -56,7 +57,7 @@ class FeatureSampler:
     def __init__(self, backbone: Backbone) -> None:
         self.spec: BackboneSpec = backbone.spec
         # NHWC is the faster layout for depthwise convolutions on CPUs: about 1.7 times here.
-        self._backbone = fold_batch_norms(backbone).to(memory_format=torch.channels_last)
+        self._backbone = lay_out(fold_batch_norms(backbone), torch.channels_last)
         self._pixels = PixelInput(backbone.spec.normalisation)
 
     def __call__(self, bgr: npt.NDArray[np.uint8], plan: Plan) -> Features:

@@ -47,6 +47,7 @@ from deepbiq_training.finetuning.state import (
     write_state,
 )
 from deepbiq_training.finetuning.validation import validate
+from deepbiq_training.memory_format import lay_out
 from deepbiq_training.progress import track
 
 STATE_FILE = "state.safetensors"
@@ -264,7 +265,7 @@ class _Loop:
 
         # The others must not look for the file before the first device has written it.
         self._fabric.barrier()
-        network = copy.deepcopy(self._average).cpu().to(memory_format=torch.contiguous_format)
+        network = lay_out(copy.deepcopy(self._average).cpu(), torch.contiguous_format)
         try:
             network.load_state_dict(load_file(self._folder / BEST_FILE))
         except (OSError, SafetensorError, RuntimeError) as error:

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.pixel_input import PixelInput
 from deepbiq_training.finetuning.recipe import BatchNormPolicy
+from deepbiq_training.memory_format import lay_out
 
 HEAD_STD = 0.01
 """Standard deviation of the last layer's first weights, as in Caffe's own fine-tuning example
@@ -43,7 +44,7 @@ class QualityNetwork(nn.Module):
         self._batch_norm = batch_norm
         self._freeze_what_takes_no_part(backbone.spec.input_size)
         # NHWC is the faster layout: on CPUs for depthwise convolutions, on GPUs for 16-bit ones.
-        self.to(memory_format=torch.channels_last)
+        lay_out(self, torch.channels_last)
 
     def _freeze_what_takes_no_part(self, size: int) -> None:
         """Several devices wait for the gradient of every parameter that requires one."""

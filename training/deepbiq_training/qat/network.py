@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.pixel_input import PixelInput
+from deepbiq_training.memory_format import lay_out
 from deepbiq_training.qat.ranges import in_floats
 
 FEATURE_WEIGHT = 10.0
@@ -31,7 +32,7 @@ class WindowNetwork(nn.Module):
         # The classes take no part, and several devices wait for the gradient of every parameter that requires one.
         backbone.get_submodule(backbone.last_layer).requires_grad_(False)
         # NHWC is the faster layout, as in fine-tuning. Dropout stays off: what is learnt from has no noise either.
-        self.eval().to(memory_format=torch.channels_last)
+        lay_out(self.eval(), torch.channels_last)
 
     def features(self, bgr_nhwc: Tensor) -> Tensor:
         """Computes the features.

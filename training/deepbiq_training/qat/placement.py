@@ -12,6 +12,7 @@ from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.conv_norm import ConvNorm, fold_batch_norms
 from deepbiq_training.backbones.efficientnet_lite0 import InvertedResidual
 from deepbiq_training.backbones.window_linear import WindowLinear
+from deepbiq_training.memory_format import lay_out
 from deepbiq_training.qat.flavours import Flavour
 from deepbiq_training.qat.quantised_layer import WRAPPERS, QuantisedInput, QuantisedLayer, QuantisedOutput
 
@@ -72,7 +73,7 @@ def without_quantisers(quantised: Backbone, like: Backbone) -> Backbone:
         A network on the CPU, in evaluation mode. Its batch normalisations only add what the folded convolutions
         add, so folding them again gives the weights that were trained.
     """
-    folded = copy.deepcopy(quantised).cpu().to(memory_format=torch.contiguous_format)
+    folded = lay_out(copy.deepcopy(quantised).cpu(), torch.contiguous_format)
     for name, module in list(folded.named_modules(remove_duplicate=False))[::-1]:
         if isinstance(module, WRAPPERS):
             folded.set_submodule(name, module.inner)
