@@ -50,10 +50,10 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         # A session of its own, so that one signal reaches all its processes.
-        start = perf_counter()
         process = subprocess.Popen(  # noqa: S603  # ours
             command, stdout=stdout, stderr=stderr, start_new_session=True
         )
+        start = perf_counter()
         wall_s = busy_s = peak = 0.0
         try:
             for turn_s in chain(turns, [inf]):
