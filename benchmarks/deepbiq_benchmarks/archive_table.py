@@ -51,7 +51,7 @@ def _ray_table(scaling: Result) -> list[str]:
 
 def _local_lines(local: Result) -> list[str]:
     return [
-        f"{local['n']:,} files, {local['errors']} of them broken, {local['rounds']} rounds in turn: stream "
+        f"{local['n']:,} files, {local['errors']} of them broken, rounds in turn: {local['rounds']}; stream "
         f"{local['stream_per_s']:.1f} pictures/s, archive {local['archive_per_s']:.1f}",
         f"processor time a picture {local['stream_cpu_ms']:.1f} ms and {local['archive_cpu_ms']:.1f} ms, cores "
         f"busy {100 * local['stream_cores']:.0f} % and {100 * local['archive_cores']:.0f} %",

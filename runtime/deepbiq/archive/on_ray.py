@@ -212,12 +212,12 @@ def _load_on_node(run: RayRun, shipped: Any) -> Scorer:
 
 def _configure_ray_data() -> None:
     """Has Ray Data say nothing on the terminal, and keep blocks as they are."""
-    # First: also what it says of its own settings.
     warnings.filterwarnings("ignore", module=r"ray\.")
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # It sets up its loggers when it is imported, and warns of the settings below.
     import ray.data
 
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from enum import Enum
 from itertools import takewhile
 from pathlib import Path
@@ -155,7 +156,8 @@ def archive(
         at_once = None if on is Where.RAY else shard_rows
         start = perf_counter()
         done = stock.done - (0 if verified is None else verified.reopened)
-        with rated_progress("scoring", stock.inputs - done) as advance:
+        # Ray prints what it hears of lost workers and nodes; standard output is for the summary alone.
+        with redirect_stdout(sys.stderr), rated_progress("scoring", stock.inputs - done) as advance:
             graded = run(results, grade, shard_rows=shard_rows, at_once=at_once, advance=advance, stopped=stopped)
         summary = ArchiveSummary(out, stock, graded, done, verified, perf_counter() - start)
         if stopped():

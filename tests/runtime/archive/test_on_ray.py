@@ -9,9 +9,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+from ray_material import many_names, picture
 
 pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
 
@@ -52,12 +51,6 @@ def ray_run(scorer):
     return RayRun(yardstick_of(scorer), preparation_of(scorer), bundle=scorer.bundle.path, actors=2)
 
 
-def picture(path, blue):
-    pixels = np.zeros((72, 80, 3), np.uint8)
-    pixels[..., 0] = blue
-    assert cv2.imwrite(str(path), pixels)
-
-
 @pytest.fixture
 def archive(tmp_path, photos, samples):
     """Files of all kinds: good ones, broken ones of several kinds, and odd names."""
@@ -73,17 +66,6 @@ def archive(tmp_path, photos, samples):
     os.rename(folder / "small.png", os.fsencode(folder) + b"/caf\xe9\n.png")
     for number in range(32):
         picture(folder / f"{number}.png", 5 * number)
-    return folder
-
-
-@pytest.fixture
-def many(tmp_path):
-    """1,500 names of one picture."""
-    folder = tmp_path / "many"
-    folder.mkdir()
-    picture(folder / "0.png", 102)
-    for number in range(1, 1500):
-        os.link(folder / "0.png", folder / f"{number}.png")
     return folder
 
 
@@ -129,8 +111,8 @@ def test_the_table_is_that_of_one_machine(tmp_path, scorer, ray_run, archive):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="workers are found in /proc")
-def test_killed_workers_lose_nothing(scorer, ray_run, many):
-    inputs = listed(many)
+def test_killed_workers_lose_nothing(tmp_path, scorer, ray_run):
+    inputs = listed(many_names(tmp_path / "many", 1500))
     seen = []
     to_kill = {200: "MapWorker(MapBatches(ScoringActor))", 500: "MapBatches(decode)"}
     killed = []
@@ -144,8 +126,8 @@ def test_killed_workers_lose_nothing(scorer, ray_run, many):
     assert sorted(seen) == sorted(item.path for item in inputs)
 
 
-def test_a_stopped_run_goes_on_on_one_machine(tmp_path, scorer, ray_run, many, monkeypatch):
-    inputs = listed(many)
+def test_a_stopped_run_goes_on_on_one_machine(tmp_path, scorer, ray_run, monkeypatch):
+    inputs = listed(many_names(tmp_path / "many", 1500))
     monkeypatch.setattr(on_ray, "_BLOCK", 10)
     given = []
 
