@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from deepbiq.cli.archive import Where
-from deepbiq.cli.inputs import expand
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
+from deepbiq.inputs import expand
 from deepbiq_benchmarks.files_table import figure
 from deepbiq_benchmarks.peers_command import TableFormat
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from deepbiq.cli.info import InfoFormat
-from deepbiq.cli.inputs import expand
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
+from deepbiq.inputs import expand
 from deepbiq_benchmarks.files_table import figure
 
 BOUND_MISSED = 1

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.cli.inputs import expand
 from deepbiq.datasets import find_dataset
 from deepbiq.errors import OptionError
+from deepbiq.inputs import expand
 
 
 @dataclass(frozen=True, eq=False)

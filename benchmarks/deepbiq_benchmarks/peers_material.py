@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from deepbiq.cli.inputs import expand
 from deepbiq.datasets import RatedPicture, find_dataset
 from deepbiq.errors import OptionError
 from deepbiq.imaging import decode_bytes, read_bytes
+from deepbiq.inputs import expand
 from deepbiq.scale import resize
 from deepbiq_benchmarks.peers import Bgr
 

@@ -15,8 +15,9 @@ from deepbiq.errors import OptionError
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import Plan
 from deepbiq.pooling import head_of
+from deepbiq.reference import FP32
 from deepbiq.refitting.cross_validation import choose, predict_unseen
-from deepbiq.refitting.features import FP32, average_features
+from deepbiq.refitting.features import average_features
 from deepbiq.refitting.fitting import CANDIDATES
 from deepbiq.refitting.grouping import group_pictures
 from deepbiq.refitting.material import Material

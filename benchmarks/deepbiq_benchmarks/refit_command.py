@@ -57,7 +57,7 @@ def refit(
     from deepbiq.datasets.ratings_csv import DEFAULT_SCALE
     from deepbiq.diagnosis import circumstances
     from deepbiq.plans import parse_plan
-    from deepbiq.refitting.features import ENGINE, FP32
+    from deepbiq.reference import ENGINE, FP32
     from deepbiq.refitting.ratings import read_ratings
     from deepbiq_benchmarks.refit import HeldBack, load_material, refusals_of_random_scores, rows_of_refits
     from deepbiq_benchmarks.refit_table import refit_table

@@ -18,6 +18,7 @@ from deepbiq.datasets.faults import list_faults
 from deepbiq.diagnosis import circumstances
 from deepbiq.errors import BundleError, ImageError, OptionError
 from deepbiq.plans import parse_plan
+from deepbiq.reference import FP32
 from deepbiq_calibration.calibration_error import CalibrationError
 from deepbiq_calibration.drawing import draw as draw_places
 from deepbiq_calibration.drawing import spread_over
@@ -32,7 +33,7 @@ from deepbiq_calibration.pictures import Draw, Source, held_back_by_list, mos_of
 from deepbiq_calibration.ranges import Method
 from deepbiq_calibration.report import prepare_folder, write_report
 from deepbiq_calibration.sensitivity import LayerCost, costliest_first, measure_layers
-from deepbiq_calibration.trial import FP32, samples_of, scores_of, unreadable
+from deepbiq_calibration.trial import samples_of, scores_of, unreadable
 from deepbiq_calibration.workshop import Workshop
 
 _LOG = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Any
 
 from deepbiq.bundle import Bundle, write_bundle
 from deepbiq.errors import OptionError
-from deepbiq.golden import golden_scores_of
+from deepbiq.reference import score_golden
 from deepbiq_calibration.outcome import Outcome
-from deepbiq_calibration.trial import FP32, scorer_of, with_graph
+from deepbiq_calibration.trial import with_graph
 
 
 def key_of(flavour: str) -> str:
@@ -40,7 +40,7 @@ def install(
         assert outcome.chosen is not None
         told = {"calibration": {**outcome.summary(), "pictures": dict(drawn)}}
         grown = with_graph(grown, key, f"model.{key}.onnx", outcome.chosen.graph, told)
-        told["golden"] = golden_scores(grown, key, threads)
+        told["golden"] = score_golden(grown, key, threads=threads)
         grown = with_graph(grown, key, f"model.{key}.onnx", outcome.chosen.graph, told)
     manifest = {name: value for name, value in grown.manifest.items() if name != "files"}
     try:
@@ -48,15 +48,3 @@ def install(
         write_bundle(out, manifest, grown.files)
     except OSError as error:
         raise OptionError(f"the bundle cannot be written to {out}: {error}") from error
-
-
-def golden_scores(bundle: Bundle, key: str, threads: int | None) -> dict[str, dict[str, float]]:
-    """Scores the golden pictures with a graph, by every plan that FP32's scores are recorded for."""
-    expected = golden_scores_of(bundle, FP32)
-    found: dict[str, dict[str, float]] = {file: {} for file in expected}
-    for plan in dict.fromkeys(plan for scores in expected.values() for plan in scores):
-        with scorer_of(bundle, key, plan, threads) as scorer:
-            for file, scores in expected.items():
-                if plan in scores:
-                    found[file][plan] = scorer(bundle.read(file)).score
-    return found

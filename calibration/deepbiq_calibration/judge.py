@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from deepbiq.budget import Budget, Cost, cost_of
 from deepbiq.bundle import Bundle
+from deepbiq.reference import FP32
 from deepbiq.sampling import Sample
 from deepbiq_calibration.pictures import Draw, mos_of
-from deepbiq_calibration.trial import FP32, samples_of, scores_of, scores_of_samples, with_graph
+from deepbiq_calibration.trial import samples_of, scores_of, scores_of_samples, with_graph
 
 Scores = npt.NDArray[np.float64]
 _TRIAL = "trial.onnx"

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.cli.inputs import pictures_in
 from deepbiq.datasets import RatedPicture, find_dataset
 from deepbiq.datasets.ratings_csv import DEFAULT_FILE
 from deepbiq.errors import OptionError
+from deepbiq.inputs import pictures_in
 
 UNRATED = float("nan")
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import Bundle
-from deepbiq.configuration import Configuration
 from deepbiq.datasets import RatedPicture
 from deepbiq.datasets.prediction import predict
-from deepbiq.engines import create_engine
 from deepbiq.errors import ImageError
-from deepbiq.imaging import Limits
 from deepbiq.labels import clip_score
 from deepbiq.plans import parse_plan
+from deepbiq.reference import FP32, scorer_on
 from deepbiq.sampling import Sample
-from deepbiq.scorer import Scorer
-from deepbiq.setting import settle
-
-FP32 = "fp32"
 
 
 def with_graph(bundle: Bundle, key: str, file: str, graph: bytes, told: Mapping[str, Any]) -> Bundle:
@@ -41,15 +34,6 @@ def with_graph(bundle: Bundle, key: str, file: str, graph: bytes, told: Mapping[
     return Bundle(bundle.path, manifest, bundle.model_id, {**bundle.files, file: graph})
 
 
-@contextmanager
-def scorer_of(bundle: Bundle, key: str, plan: str, threads: int | None) -> Iterator[Scorer]:
-    """Opens the runtime's scorer on one of a bundle's graphs, in ONNX Runtime."""
-    setting = settle(bundle, parse_plan(plan), None, "auto")
-    engine = create_engine(bundle, setting, Configuration("onnxruntime", key, threads))
-    with Scorer(bundle, setting, engine, Limits()) as scorer:
-        yield scorer
-
-
 def scores_of(
     bundle: Bundle,
     key: str,
@@ -63,7 +47,7 @@ def scores_of(
     Raises:
         DataSetError: When a picture cannot be read; the message names it.
     """
-    with scorer_of(bundle, key, plan, threads) as scorer:
+    with scorer_on(bundle, key, parse_plan(plan), threads) as scorer:
         return predict(scorer, pictures, advance)
 
 
@@ -73,7 +57,7 @@ def samples_of(bundle: Bundle, plan: str, pictures: Sequence[RatedPicture], thre
     Raises:
         ImageError: When a picture cannot be read.
     """
-    with scorer_of(bundle, FP32, plan, threads) as scorer:
+    with scorer_on(bundle, FP32, parse_plan(plan), threads) as scorer:
         return [scorer.sample(picture.path) for picture in pictures]
 
 
@@ -81,14 +65,14 @@ def scores_of_samples(
     bundle: Bundle, key: str, plan: str, samples: Sequence[Sample], threads: int | None
 ) -> npt.NDArray[np.float64]:
     """Scores samples that were taken before, for when many graphs see the same pictures."""
-    with scorer_of(bundle, key, plan, threads) as scorer:
+    with scorer_on(bundle, key, parse_plan(plan), threads) as scorer:
         return np.array([clip_score(scorer.judge(item, scorer.features(item)).raw_score) for item in samples])
 
 
 def unreadable(bundle: Bundle, pictures: Sequence[RatedPicture]) -> list[str]:
     """Says what is wrong with each picture that cannot be read; empty where all can."""
     faults = []
-    with scorer_of(bundle, FP32, bundle.manifest["default"]["plan"], None) as scorer:
+    with scorer_on(bundle, FP32, parse_plan(bundle.manifest["default"]["plan"])) as scorer:
         for picture in pictures:
             try:
                 scorer.sample(picture.path)

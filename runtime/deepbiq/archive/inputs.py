@@ -13,9 +13,9 @@ from deepbiq.archive.lists import LIST_ENDINGS, read_paths
 from deepbiq.archive.remote import is_remote, list_object, local_path, locate
 from deepbiq.archive.remote_listing import list_url
 from deepbiq.archive.row import Listed
-from deepbiq.cli.inputs import expand
 from deepbiq.errors import ArchiveError
 from deepbiq.imaging import PICTURE_ENDINGS, printable
+from deepbiq.inputs import expand
 from deepbiq.lookahead import map_ahead
 from deepbiq.notes import note as note_by_log
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepbiq.cli.inputs import read_list
 from deepbiq.errors import ArchiveError
 from deepbiq.imaging import printable
+from deepbiq.inputs import read_list
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LIST_ENDINGS = (".txt", *_DELIMITERS, ".parquet")

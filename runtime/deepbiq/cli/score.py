@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from deepbiq.cli.exit_codes import BELOW_MIN_SCORE, PASS, UNREADABLE_IMAGE, USAGE
-from deepbiq.cli.inputs import expand
 from deepbiq.cli.maps import MapFolder
 from deepbiq.cli.output import Format, say, writer_for
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.graphs import PRECISION_HELP
+from deepbiq.inputs import expand
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS

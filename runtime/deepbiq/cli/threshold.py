@@ -130,7 +130,7 @@ def _pictures(
     pictures: list[str] | None, labels: Path | None, verdicts: dict[str, bool] | None, *, recursive: bool
 ) -> tuple[list[str], list[str]]:
     """Returns the names of the pictures to score, and where they lie."""
-    from deepbiq.cli.inputs import expand
+    from deepbiq.inputs import expand
 
     if labels is None or verdicts is None:
         paths = list(expand(pictures or [], recursive=recursive, note=say))

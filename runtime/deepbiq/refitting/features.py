@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,21 +17,15 @@ import numpy.typing as npt
 
 from deepbiq import __version__
 from deepbiq.bundle import Bundle
-from deepbiq.configuration import Configuration
 from deepbiq.datasets.faults import list_faults
 from deepbiq.datasets.rated import DataSetError
-from deepbiq.engines import create_engine
 from deepbiq.errors import ImageError
 from deepbiq.graphs import graph_of
-from deepbiq.imaging import Limits, printable, read_bytes
+from deepbiq.imaging import printable, read_bytes
 from deepbiq.plans import Plan
+from deepbiq.reference import ENGINE, scorer_on
 from deepbiq.refitting.feature_cache import FeatureCache
 from deepbiq.scorer import Scorer
-from deepbiq.setting import settle
-
-ENGINE = "onnxruntime"
-FP32 = "fp32"
-"""The graph whose features heads are fitted to: what every other graph is held against."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +39,6 @@ class PictureFeatures:
 
     rows: npt.NDArray[np.float32]
     content_hashes: tuple[str, ...]
-
-
-@contextmanager
-def scorer_on(bundle: Bundle, key: str, plan: Plan, threads: int | None = None) -> Iterator[Scorer]:
-    """Opens a scorer on one of a bundle's graphs, in ONNX Runtime, which computes the same on every machine.
-
-    Args:
-        bundle: The bundle, which may exist in memory alone.
-        key: The graph's key in the manifest.
-        plan: The sampling plan.
-        threads: Threads of one inference; None takes one per core.
-    """
-    setting = settle(bundle, plan, None, "auto")
-    engine = create_engine(bundle, setting, Configuration(ENGINE, key, threads))
-    with Scorer(bundle, setting, engine, Limits()) as scorer:
-        yield scorer
 
 
 def average_features(

@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from deepbiq.bundle import Bundle
-from deepbiq.golden import golden_scores_of
 from deepbiq.imaging import printable
-from deepbiq.plans import parse_plan
+from deepbiq.plans import Plan
 from deepbiq.pooling import PREDICTION_HEAD, head_of
-from deepbiq.refitting.features import FP32, scorer_on
+from deepbiq.reference import FP32, score_golden
 from deepbiq.refitting.precisions import BUDGET
 from deepbiq.refitting.ratings import Ratings
 from deepbiq.refitting.refitted import Procedure, Refitted
@@ -136,25 +135,17 @@ def with_golden_scores(bundle: Bundle, unproven: Collection[tuple[str, str]]) ->
         The manifest.
     """
     manifest = dict(bundle.manifest)
-    golden = {key: _golden_scores(bundle, key, unproven) for key in manifest["graphs"]}
+
+    def score(key: str) -> dict[str, dict[str, float]]:
+        def is_proven(plan: Plan) -> bool:
+            return plan.family in manifest["plans"] and (key, plan.family) not in unproven
+
+        return score_golden(bundle, key, only=is_proven)
+
+    golden = {key: score(key) for key in manifest["graphs"]}
     manifest["golden"] = [{"file": file, "scores": scores} for file, scores in golden[FP32].items()]
     manifest["graphs"] = {
         key: entry if key == FP32 or not golden[key] else {**entry, "golden": golden[key]}
         for key, entry in manifest["graphs"].items()
     }
     return manifest
-
-
-def _golden_scores(bundle: Bundle, key: str, unproven: Collection[tuple[str, str]]) -> dict[str, dict[str, float]]:
-    """Scores golden pictures with one graph, by the recorded plans that are kept and that it is proven for."""
-    found: dict[str, dict[str, float]] = {}
-    recorded = golden_scores_of(bundle, FP32)
-    for text in dict.fromkeys(text for scores in recorded.values() for text in scores):
-        plan = parse_plan(text)
-        if plan.family not in bundle.manifest["plans"] or (key, plan.family) in unproven:
-            continue
-        with scorer_on(bundle, key, plan) as scorer:
-            for file, scores in recorded.items():
-                if text in scores:
-                    found.setdefault(file, {})[text] = scorer(bundle.read(file)).score
-    return found

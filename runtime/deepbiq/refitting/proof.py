@@ -11,7 +11,7 @@ from deepbiq.errors import EngineError
 from deepbiq.golden import GoldenCheck, check_golden, golden_fault
 from deepbiq.notes import note
 from deepbiq.plans import Plan, parse_plan
-from deepbiq.refitting.features import FP32, scorer_on
+from deepbiq.reference import FP32, scorer_on
 from deepbiq.scorer import score_with
 
 

@@ -13,8 +13,9 @@ from deepbiq.errors import BundleError
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling, head_of
+from deepbiq.reference import FP32
 from deepbiq.refitting.cross_validation import choose, predict_unseen
-from deepbiq.refitting.features import FP32, average_features
+from deepbiq.refitting.features import average_features
 from deepbiq.refitting.fitting import Choice
 from deepbiq.refitting.grouping import group_pictures
 from deepbiq.refitting.material import Material

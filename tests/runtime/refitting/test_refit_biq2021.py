@@ -11,7 +11,8 @@ from deepbiq.bundle import Bundle, default_bundle_path, open_bundle, write_bundl
 from deepbiq.datasets import RatingScale, read_biq2021
 from deepbiq.errors import DeepBIQError
 from deepbiq.plans import Plan
-from deepbiq.refitting.features import FP32, average_features
+from deepbiq.reference import FP32
+from deepbiq.refitting.features import average_features
 from deepbiq.refitting.fitting import Choice, ScoreFitter
 from deepbiq.refitting.new_bundle import with_golden_scores
 from deepbiq.refitting.ratings import read_ratings

@@ -4,7 +4,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbiq.cli.inputs import read_list
+from deepbiq.inputs import read_list
 
 names = st.lists(
     st.binary(min_size=1, max_size=20).filter(lambda name: name.strip() and b"\0" not in name), min_size=1
