@@ -16,6 +16,8 @@ from time import perf_counter
 
 from deepbiq.errors import EngineError
 
+_FIRST_LOOK_S = 0.05
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -41,7 +43,8 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
 
     Args:
         command: The program and its arguments.
-        every_s: Seconds between two looks at its memory. A look costs some milliseconds.
+        every_s: Most seconds between two looks at its memory; the first ones come sooner, so that commands that end
+            early are seen, too. A look costs some milliseconds.
         turns: Seconds for which it may run until it is paused, with all its processes, and the next ones are asked
             for: what is asked then has the machine for itself. Behind the last it runs to its end.
 
@@ -83,11 +86,12 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
 def _watch(process: subprocess.Popen[bytes], seconds: float, every_s: float) -> tuple[bool, float]:
     """Waits for the end, for some seconds at most; returns whether it came, and the most memory seen in MB."""
     end = perf_counter() + seconds
-    peak = 0.0
+    peak, pause_s = 0.0, _FIRST_LOOK_S
     while (left := end - perf_counter()) > 0:
         peak = max(peak, tree_memory_mb(process.pid))
+        pause_s = min(2 * pause_s, every_s)
         try:
-            process.wait(min(every_s, left))
+            process.wait(min(pause_s, left))
         except subprocess.TimeoutExpired:
             continue
         return True, peak

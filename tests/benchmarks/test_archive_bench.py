@@ -69,6 +69,11 @@ def test_the_memory_of_children_counts():
     assert tree_memory_mb(os.getpid()) > 20
 
 
+def test_a_command_that_ends_before_the_second_of_rare_looks_is_seen():
+    program = "import time; held = bytearray(64 << 20); time.sleep(2)"
+    assert 64 < run_watched([sys.executable, "-c", program], every_s=60).peak_mb < 200
+
+
 def test_a_command_stands_still_between_its_turns():
     child = "import time\nfor _ in range(300): time.sleep(0.01); print(time.monotonic(), flush=True)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
