@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def calibrate_bundle(
     del samples
     outcomes = []
     for flavour in settings.flavours:
-        workshop = Workshop(network, entry["output"], flavour, inputs, settings.threads)
+        workshop = Workshop(network, entry["output"], flavour, inputs, settings.threads, sides=_sides(bundle))
         outcomes.append(_climb(bundle, workshop, plans, drawn, settings, advance))
     told = {
         "bundle": bundle.manifest["name"],
@@ -145,6 +146,11 @@ def calibrate_bundle(
 def _plans(bundle: Bundle, settings: Settings) -> tuple[str, ...]:
     wanted = (bundle.manifest["default"]["plan"], *settings.plans)
     return tuple(dict.fromkeys(str(parse_plan(plan)) for plan in wanted))
+
+
+def _sides(bundle: Bundle) -> int:
+    """Returns what all sides are multiples of: they are the crop size plus multiples of the stride."""
+    return gcd(bundle.manifest["input"]["size"], bundle.manifest["feature"]["stride"])
 
 
 def _draw(bundle: Bundle, source: Source, settings: Settings) -> Draw:

@@ -14,6 +14,7 @@ from onnxruntime.quantization import TensorsData
 from deepbiq_calibration.bias_correction import Vector, add_to_bias, correct_features, layer_errors
 from deepbiq_calibration.calibration_error import CalibrationError
 from deepbiq_calibration.equalisation import Stream, channel_peaks, equalise, find_streams
+from deepbiq_calibration.first_layer import take_four_pixels
 from deepbiq_calibration.flavours import (
     Flavour,
     all_but,
@@ -26,6 +27,7 @@ from deepbiq_calibration.inference import Images
 from deepbiq_calibration.network import initialisers, layers_of
 from deepbiq_calibration.ranges import Method, collect_ranges
 from deepbiq_calibration.rounding import round_weights, second_moments, store_weights
+from deepbiq_calibration.window_pooling import pool_in_two_passes
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Workshop:
         flavour: `cpu` or `tensorrt`.
         inputs: Calibration inputs, at least one.
         threads: Threads of one inference; None takes one per physical core.
+        sides: What every side of a picture is a multiple of.
     """
 
     def __init__(
@@ -65,12 +68,14 @@ class Workshop:
         flavour: Flavour,
         inputs: Sequence[Images],
         threads: int | None,
+        sides: int,
     ) -> None:
         self.features = features
         self.flavour: Flavour = flavour
         self._plain = network
         self._inputs = inputs
         self._threads = threads
+        self._sides = sides
         self._ranges: dict[tuple[Method, bool], TensorsData] = {}
         self._errors: dict[Recipe, dict[str, Vector]] = {}
         self._weights: dict[bool, dict[str, npt.NDArray[np.int8]]] = {}
@@ -95,6 +100,8 @@ class Workshop:
             CalibrationError: When the graph is invalid or cannot be run.
         """
         found = self._quantised(recipe)
+        if self.flavour == "cpu":
+            found = pool_in_two_passes(take_four_pixels(found, self._sides))
         words = {item.key: item.value for item in self._plain.metadata_props}
         onnx.helper.set_model_props(found, {**words, "precision": self._words(recipe)})
         try:

@@ -15,7 +15,7 @@ from deepbiq_calibration.sensitivity import costliest_first, measure_layers
 from deepbiq_calibration.trial import samples_of
 from deepbiq_calibration.workshop import Recipe, Workshop
 from tests.calibration.conftest import write_miniature
-from tests.calibration.networks import with_one_bad_layer
+from tests.calibration.networks import STRIDE, with_one_bad_layer
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def drawn(rated):
 def test_a_planted_bad_layer_costs_most(tmp_path, inputs, drawn, flavour):
     model = with_one_bad_layer("project1")
     bundle = open_bundle(write_miniature(tmp_path / "bad", model))
-    workshop = Workshop(model, "features", flavour, inputs, 1)
+    workshop = Workshop(model, "features", flavour, inputs, 1, sides=STRIDE)
     sketch = Sketch(bundle, f"int8-{flavour}", "dense", drawn, 12, rated=True, threads=1)
     advanced = []
     costs = measure_layers(
@@ -47,7 +47,7 @@ def test_a_planted_bad_layer_costs_most(tmp_path, inputs, drawn, flavour):
 def test_leaving_the_bad_layer_in_float_mends_the_scores(tmp_path, inputs, drawn):
     model = with_one_bad_layer("project1")
     bundle = open_bundle(write_miniature(tmp_path / "bad", model))
-    workshop = Workshop(model, "features", "cpu", inputs, 1)
+    workshop = Workshop(model, "features", "cpu", inputs, 1, sides=STRIDE)
     sketch = Sketch(bundle, "int8-cpu", "dense", drawn, 12, rated=True, threads=1)
     corrected = Recipe("minmax", corrected=True)
     bad = sketch.cost(workshop.make(corrected))
@@ -57,7 +57,9 @@ def test_leaving_the_bad_layer_in_float_mends_the_scores(tmp_path, inputs, drawn
 
 def test_the_same_recipe_gives_the_same_bytes(network, inputs):
     made = [
-        Workshop(network, "features", flavour, inputs, 1).make(Recipe("minmax", rounded=True, corrected=True))
+        Workshop(network, "features", flavour, inputs, 1, sides=STRIDE).make(
+            Recipe("minmax", rounded=True, corrected=True)
+        )
         for flavour in ("cpu", "tensorrt")
         for _ in range(2)
     ]
