@@ -127,7 +127,7 @@ def test_killed_workers_lose_nothing(tmp_path, scorer, ray_run):
 
 
 def test_a_stopped_run_goes_on_on_one_machine(tmp_path, scorer, ray_run, monkeypatch):
-    inputs = listed(many_names(tmp_path / "many", 1500))
+    inputs = listed(many_names(tmp_path / "many", 800))
     monkeypatch.setattr(on_ray, "_BLOCK", 10)
     given = []
 

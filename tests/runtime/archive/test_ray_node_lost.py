@@ -20,7 +20,7 @@ from deepbiq.archive.schema import rows_of  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
-COUNT = 1500
+COUNT = 500
 QUICK_TO_GIVE_UP = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 500,
@@ -48,7 +48,7 @@ def cluster():
 def test_a_lost_node_loses_nothing(tmp_path, tiny_bundle, cluster):
     folder, results = many_names(tmp_path / "many", COUNT), tmp_path / "results"
     words = ["archive", str(folder), "--out", str(results), "--bundle", str(tiny_bundle), "--format", "json"]
-    words += ["--on", "ray", "--ray-address", cluster.address, "--shard-rows", "100"]
+    words += ["--on", "ray", "--ray-address", cluster.address, "--shard-rows", "50"]
     with subprocess.Popen(
         [sys.executable, "-m", "deepbiq", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as command:
