@@ -16,7 +16,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from deepbiq_calibration.network import (
-    consumers,
+    attributes_of,
+    chain_from,
     copy_of,
     groups_of,
     initialisers,
@@ -59,8 +60,9 @@ def take_four_pixels(model: onnx.ModelProto, sides: int) -> onnx.ModelProto:
     made = producers(changed)
     weights, bias = (made[name] for name in first.layer.input[1:3])
     narrow = np.asarray(values[weights.input[0]], np.int8)
-    around = _groups_around(narrow.shape[3], _pads_of(first.layer)[0])
-    wide = _widen(narrow, _pads_of(first.layer)[0], around)
+    _, left, _, _ = _pads_of(first.layer)
+    around = _groups_around(narrow.shape[3], left)
+    wide = _widen(narrow, left, around)
     twice = {
         name: np.tile(values[name], _OUTPUTS)
         for node in (weights, bias)
@@ -74,16 +76,10 @@ def take_four_pixels(model: onnx.ModelProto, sides: int) -> onnx.ModelProto:
 
 def _first_of(model: onnx.ModelProto) -> _First | None:
     """Finds the layer, if it is of the kind that this is for."""
-    taking = consumers(model)
     (picture,) = (item.name for item in model.graph.input)
-    chain = []
-    tensor = picture
-    for operator in ("Transpose", "DequantizeLinear", "Conv", "QuantizeLinear"):
-        nodes = taking.get(tensor, [])
-        if len(nodes) != 1 or nodes[0].op_type != operator or nodes[0].input[0] != tensor:
-            return None
-        chain.append(nodes[0])
-        tensor = nodes[0].output[0]
+    chain = chain_from(model, picture, "Transpose", "DequantizeLinear", "Conv", "QuantizeLinear")
+    if chain is None:
+        return None
     transpose, _, layer, quantiser = chain
     made = producers(model)
     stored = [made.get(name) for name in layer.input[1:3]]
@@ -95,14 +91,15 @@ def _first_of(model: onnx.ModelProto) -> _First | None:
 def _suits(model: onnx.ModelProto, layer: onnx.NodeProto) -> bool:
     """Says whether a layer has one output for every two pixels of a row, and sees three channels."""
     weights = initialisers(model)[producers(model)[layer.input[1]].input[0]]
-    width, (left, right) = weights.shape[3], _pads_of(layer)
+    told = attributes_of(layer)
+    _, left, _, right = _pads_of(layer)
     return (
         weights.shape[1] == _CHANNELS
         and groups_of(layer) == 1
-        and _ints(layer, "strides", [1, 1]) == [_STRIDE, _STRIDE]
-        and _ints(layer, "dilations", [1, 1]) == [1, 1]
-        and _is_padded_by_number(layer)
-        and (left + right - width) // _STRIDE + 1 == 0
+        and told.get("strides") == [_STRIDE, _STRIDE]
+        and told.get("dilations", [1, 1]) == [1, 1]
+        and told.get("auto_pad", b"NOTSET") in (b"", b"NOTSET")
+        and (left + right - weights.shape[3]) // _STRIDE + 1 == 0
     )
 
 
@@ -128,7 +125,7 @@ def _rewire(model: onnx.ModelProto, first: _First, wide: npt.NDArray[np.int8], a
     """Puts the reshaping around the layer, in place; in memory nothing moves."""
     name = first.layer.name
     channels = len(wide) // _OUTPUTS
-    top, _, bottom, _ = _ints(first.layer, "pads", [0, 0, 0, 0])
+    top, _, bottom, _ = _pads_of(first.layer)
     before, after = around
     for attribute, value in (
         ("kernel_shape", list(wide.shape[2:])),
@@ -159,17 +156,9 @@ def _rewire(model: onnx.ModelProto, first: _First, wide: npt.NDArray[np.int8], a
     keep_nodes(model, nodes)
 
 
-def _pads_of(layer: onnx.NodeProto) -> tuple[int, int]:
-    _, left, _, right = _ints(layer, "pads", [0, 0, 0, 0])
-    return left, right
-
-
-def _is_padded_by_number(layer: onnx.NodeProto) -> bool:
-    return all(item.s in (b"", b"NOTSET") for item in layer.attribute if item.name == "auto_pad")
-
-
-def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:
-    return next((list(item.ints) for item in node.attribute if item.name == name), default)
+def _pads_of(layer: onnx.NodeProto) -> list[int]:
+    """Returns the pads at the top, on the left, at the bottom, and on the right."""
+    return list(attributes_of(layer).get("pads", [0, 0, 0, 0]))
 
 
 def _set_ints(node: onnx.NodeProto, name: str, value: list[int]) -> None:

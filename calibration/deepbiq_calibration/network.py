@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -165,9 +166,31 @@ def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     return {name: node for node in model.graph.node for name in node.output}
 
 
+def chain_from(model: onnx.ModelProto, tensor: str, *operators: str) -> list[onnx.NodeProto] | None:
+    """Follows a tensor through nodes of these operators, as long as each is all that takes what came before.
+
+    Returns:
+        A node for each operator; None where the network goes on otherwise.
+    """
+    taking = consumers(model)
+    chain: list[onnx.NodeProto] = []
+    for operator in operators:
+        nodes = taking.get(tensor, [])
+        if len(nodes) != 1 or nodes[0].op_type != operator or nodes[0].input[0] != tensor:
+            return None
+        chain.append(nodes[0])
+        tensor = nodes[0].output[0]
+    return chain
+
+
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
+    """Returns the values of a node's attributes by name; what is not set is missing."""
+    return {item.name: helper.get_attribute_value(item) for item in node.attribute}
+
+
 def groups_of(layer: onnx.NodeProto) -> int:
     """Reads into how many groups a convolution splits its channels."""
-    return next((int(attribute.i) for attribute in layer.attribute if attribute.name == "group"), 1)
+    return int(attributes_of(layer).get("group", 1))
 
 
 def is_depthwise(model: onnx.ModelProto, layer: onnx.NodeProto) -> bool:

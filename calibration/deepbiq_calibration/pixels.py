@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from deepbiq_calibration.network import consumers, feeding, initialisers, keep_nodes, producers, replace
+from deepbiq_calibration.network import chain_from, feeding, initialisers, keep_nodes, producers, replace
 
 _LARGEST = 255
 _QUANTISE = "QuantizeLinear"
@@ -27,16 +27,8 @@ def mean_of_pixels(model: onnx.ModelProto) -> tuple[str, int] | None:
         The tensor of the differences and the number, 0..255; None where a network does something else.
     """
     (picture,) = (item.name for item in model.graph.input)
-    taking, values = consumers(model), initialisers(model)
-    tensor = picture
-    for operator in ("Cast", "Transpose", "Sub"):
-        nodes = taking.get(tensor, [])
-        if len(nodes) != 1 or nodes[0].op_type != operator or nodes[0].input[0] != tensor:
-            return None
-        tensor = nodes[0].output[0]
-        if operator == "Sub":
-            return _whole(values.get(nodes[0].input[1]), tensor)
-    return None
+    chain = chain_from(model, picture, "Cast", "Transpose", "Sub")
+    return None if chain is None else _whole(initialisers(model).get(chain[-1].input[1]), chain[-1].output[0])
 
 
 def _whole(mean: npt.NDArray[np.generic] | None, tensor: str) -> tuple[str, int] | None:

@@ -14,10 +14,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper
 
 from deepbiq_calibration.inference import Images, run_on
-from deepbiq_calibration.network import copy_of, groups_of, initialisers, producers, set_initialisers
+from deepbiq_calibration.network import (
+    attributes_of,
+    copy_of,
+    groups_of,
+    initialisers,
+    producers,
+    set_initialisers,
+)
 from deepbiq_calibration.saturation import LARGEST_PAIR
 
 Matrix = npt.NDArray[np.float64]
@@ -62,7 +68,7 @@ def second_moments(
 
 def _patches(values: npt.NDArray[np.float32], node: onnx.NodeProto, rng: np.random.Generator) -> Matrix:
     """Takes what a convolution sees at random places: (G, places, K) of (N, C, H, W)."""
-    settings = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+    settings = attributes_of(node)
     side_y, side_x = settings["kernel_shape"]
     step_y, step_x = settings.get("strides", [1, 1])
     top, left, bottom, right = settings.get("pads", [0, 0, 0, 0])

@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from deepbiq_calibration.network import copy_of, keep_nodes
+from deepbiq_calibration.network import attributes_of, copy_of, keep_nodes
 
 _POOL = "AveragePool"
 
@@ -28,7 +28,7 @@ def pool_in_two_passes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _two_passes(pool: onnx.NodeProto) -> list[onnx.NodeProto]:
-    told = {item.name: helper.get_attribute_value(item) for item in pool.attribute}
+    told = attributes_of(pool)
     if not _can_be_split(told):
         return [pool]
     height, width = told.pop("kernel_shape")

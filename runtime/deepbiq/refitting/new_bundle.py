@@ -135,17 +135,17 @@ def with_golden_scores(bundle: Bundle, unproven: Collection[tuple[str, str]]) ->
         The manifest.
     """
     manifest = dict(bundle.manifest)
-
-    def score(key: str) -> dict[str, dict[str, float]]:
-        def is_proven(plan: Plan) -> bool:
-            return plan.family in manifest["plans"] and (key, plan.family) not in unproven
-
-        return score_golden(bundle, key, only=is_proven)
-
-    golden = {key: score(key) for key in manifest["graphs"]}
+    golden = {key: _golden_scores(bundle, key, unproven) for key in manifest["graphs"]}
     manifest["golden"] = [{"file": file, "scores": scores} for file, scores in golden[FP32].items()]
     manifest["graphs"] = {
         key: entry if key == FP32 or not golden[key] else {**entry, "golden": golden[key]}
         for key, entry in manifest["graphs"].items()
     }
     return manifest
+
+
+def _golden_scores(bundle: Bundle, key: str, unproven: Collection[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    def is_proven(plan: Plan) -> bool:
+        return plan.family in bundle.manifest["plans"] and (key, plan.family) not in unproven
+
+    return score_golden(bundle, key, only=is_proven)
