@@ -1,11 +1,14 @@
-"""Pictures for tests of archives on Ray."""
+"""Pictures and surroundings for tests of archives on Ray."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
+import pytest
 
 
 def picture(path, blue):
@@ -22,3 +25,13 @@ def many_names(folder, count):
     for number in range(1, count):
         os.link(folder / "0.png", folder / f"{number}.png")
     return folder
+
+
+@contextmanager
+def no_trace():
+    """Has clusters that are started meanwhile leave no logs behind, and none that is there taken for them."""
+    # The folder's path is short, as sockets in it have names of at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="ray-") as logs, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", logs)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield

@@ -6,11 +6,10 @@ import dataclasses
 import os
 import shutil
 import signal
-import tempfile
 from pathlib import Path
 
 import pytest
-from ray_material import many_names, picture
+from ray_material import many_names, no_trace, picture
 
 pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
 
@@ -32,12 +31,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    # Ray keeps its logs. The folder's path is short, as sockets in it have names of at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="ray-") as logs, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", logs)
-        patch.delenv("RAY_ADDRESS", raising=False)
-        with connected(None):
-            yield
+    with no_trace(), connected(None):
+        yield
 
 
 @pytest.fixture

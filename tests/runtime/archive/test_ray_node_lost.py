@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
-from ray_material import many_names
+from ray_material import many_names, no_trace
 
 cluster_utils = pytest.importorskip(
     "ray.cluster_utils", reason="archives on a cluster need Ray: install deepbiq[ray]"
@@ -33,9 +32,7 @@ QUICK_TO_GIVE_UP = {
 @pytest.fixture
 def cluster():
     """Two nodes of one core each; the first one is the head."""
-    with tempfile.TemporaryDirectory(prefix="ray-") as logs, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", logs)
-        patch.delenv("RAY_ADDRESS", raising=False)
+    with no_trace():
         head = {"num_cpus": 1, "include_dashboard": False, "_system_config": QUICK_TO_GIVE_UP}
         nodes = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         nodes.add_node(num_cpus=1)
