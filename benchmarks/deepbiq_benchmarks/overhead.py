@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from deepbiq.engines.prepared import session_options
+from deepbiq.engines.projecting import project
 from deepbiq.graphs import graph_of
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.processes import peak_memory_mb, run_process
@@ -27,7 +28,7 @@ MODULES_NOT_IMPORTED = ("cv2", "onnxruntime")
 def call_against_bare_run(
     scorer: Scorer, *, warm_up: int, rounds: int, threads: int | None = None
 ) -> dict[str, Any]:
-    """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the same graph and picture.
+    """Times a `dense` call on a 512x512 array against ONNX Runtime alone on the graph that it runs, same picture.
 
     Args:
         scorer: Plan `dense`, engine `onnxruntime`, default threads.
@@ -40,7 +41,8 @@ def call_against_bare_run(
     """
     import onnxruntime as ort
 
-    graph = graph_of(scorer.bundle, scorer.engine.precision, "onnxruntime")
+    whole = graph_of(scorer.bundle, scorer.engine.precision, "onnxruntime")
+    graph = project(whole, scorer.setting.projection) or whole
     session = ort.InferenceSession(graph.model, session_options(threads or 0), providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     feeds = {graph.input_name: picture[None]}

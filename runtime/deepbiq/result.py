@@ -17,7 +17,7 @@ class Timing:
         decode: Reading and decoding, 0 for arrays.
         sample: Scaling, padding and cutting crops.
         infer: The network.
-        regress: Pooling, regression and the quality map.
+        regress: Pooling, regression and the quality map, as far as the network did not do it.
         total: The whole call.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +16,7 @@ from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
 from deepbiq.closable import Closable
 from deepbiq.configuration import Configuration
 from deepbiq.dense import FeaturesOf, crop_vectors, dense_features
-from deepbiq.engines import Engine, create_engine
+from deepbiq.engines import Engine, Projecting, create_engine
 from deepbiq.errors import BundleError, EngineError, ImageError, OptionError
 from deepbiq.imaging import Limits, Picture, check_array, decode_bytes, read_bytes
 from deepbiq.judging import Judgement, judge_crops, judge_windows
@@ -26,6 +26,7 @@ from deepbiq.notes import note
 from deepbiq.plans import parse_plan
 from deepbiq.pooling import parse_pooling
 from deepbiq.quality_map import overlay
+from deepbiq.regression import LinearRegressor
 from deepbiq.result import Failure, Score, Timing
 from deepbiq.sampling import Sample, sample
 from deepbiq.scale import bring_to_scale
@@ -113,6 +114,7 @@ class Scorer(Closable):
         self.setting = setting
         self.engine = engine
         self.limits = limits
+        self._network = _network_of(engine, setting)
 
     def __call__(self, picture: Source) -> Score:
         """Scores one picture.
@@ -125,7 +127,7 @@ class Scorer(Closable):
             EngineError: When inference fails.
         """
         start = perf_counter()
-        return self._score(self._sample(picture, start), self.engine.features)
+        return self._score(self._sample(picture, start), self._network.run)
 
     def score_in_worker(self, picture: Source) -> Score:
         """Scores one picture as a call does, but in the calling thread alone.
@@ -133,7 +135,7 @@ class Scorer(Closable):
         Up to `engine.workers` calls at once are faster than as many one after the other.
         """
         start = perf_counter()
-        return self._score(self._sample(picture, start), self.engine.features_in_worker)
+        return self._score(self._sample(picture, start), self._network.run_in_worker)
 
     def stream(self, pictures: Iterable[Source], *, lookahead: int | None = None) -> Iterator[Score | Failure]:
         """Scores many pictures, several at once, so that every core stays busy.
@@ -162,13 +164,8 @@ class Scorer(Closable):
         return self._features(sampled, self.engine.features)
 
     def judge(self, sampled: Sample, features: npt.NDArray[np.float32]) -> Judgement:
-        """Judges a picture by its features: a call's last step, with the score not yet clipped."""
-        setting = self.setting
-        if setting.plan.family == "dense":
-            return judge_windows(
-                features, sampled, setting.heads, setting.pooling, setting.stride, setting.outer_windows
-            )
-        return judge_crops(features, sampled, setting.heads, setting.pooling, setting.stride)
+        """Judges a picture by its features, as a call does by their projections: the score is not yet clipped."""
+        return self._judge(sampled, features, self.setting.heads)
 
     def overlay(self, picture: Source, result: Score) -> npt.NDArray[np.uint8]:
         """Draws the quality map of a result over its picture, at the scale that the network saw.
@@ -221,6 +218,14 @@ class Scorer(Closable):
         passes = [images[i : i + step] for i in range(0, len(images), step)]
         return np.concatenate([crop_vectors(features_of(part)) for part in passes])
 
+    def _judge(
+        self, sampled: Sample, features: npt.NDArray[np.float32], heads: Mapping[str, LinearRegressor]
+    ) -> Judgement:
+        setting = self.setting
+        if setting.plan.family == "dense":
+            return judge_windows(features, sampled, heads, setting.pooling, setting.stride, setting.outer_windows)
+        return judge_crops(features, sampled, heads, setting.pooling, setting.stride)
+
     def _score_in_stream(self, numbered: tuple[int, Source]) -> Score | Failure:
         number, picture = numbered
         score = self if number < _SHORT_STREAM else self.score_in_worker
@@ -229,11 +234,11 @@ class Scorer(Closable):
         except ImageError as error:
             return Failure(error=str(error), path=_path_of(picture), **self.identity())
 
-    def _score(self, item: _Sampled, features_of: FeaturesOf) -> Score:
+    def _score(self, item: _Sampled, run: FeaturesOf) -> Score:
         infer_start = perf_counter()
-        features = self._features(item.sample, features_of)
+        features = self._features(item.sample, run)
         infer_end = perf_counter()
-        judgement = self.judge(item.sample, features)
+        judgement = self._judge(item.sample, features, self._network.heads)
         score = clip_score(judgement.raw_score)
         regress_end = perf_counter()
         infer_s, regress_s = infer_end - infer_start, regress_end - infer_end
@@ -273,6 +278,28 @@ def score_with(bundle: Bundle, engine: Engine, plan: str, picture: Source) -> fl
         picture: As in a call of a scorer.
     """
     return Scorer(bundle, settle(bundle, parse_plan(plan), None, "auto"), engine, Limits())(picture).score
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """What a call runs, and the regressors of what it returns: features, or their projections."""
+
+    run: FeaturesOf
+    run_in_worker: FeaturesOf
+    heads: Mapping[str, LinearRegressor]
+
+
+def _network_of(engine: Engine, setting: Setting) -> _Network:
+    """Takes projections of an engine that computes those of just these regressors, and features otherwise."""
+    wanted = setting.projection
+    if (
+        isinstance(engine, Projecting)
+        and wanted is not None
+        and engine.projection is not None
+        and np.array_equal(wanted.weights, engine.projection.weights)
+    ):
+        return _Network(engine.projections, engine.projections_in_worker, wanted.heads)
+    return _Network(engine.features, engine.features_in_worker, setting.heads)
 
 
 class Identity(TypedDict):

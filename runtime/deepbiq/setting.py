@@ -9,6 +9,7 @@ from deepbiq.errors import BundleError, OptionError
 from deepbiq.graphs import outer_windows_of
 from deepbiq.plans import Plan, parse_plan
 from deepbiq.pooling import CONCAT_CROPS, PREDICTION_HEAD, Pooling, head_of, parse_pooling
+from deepbiq.projection import Projection, projection_of
 from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq.scale import Scale, parse_scale
 
@@ -34,6 +35,11 @@ class Setting:
     size: int
     stride: int
     outer_windows: int
+
+    @property
+    def projection(self) -> Projection | None:
+        """The regressors that the pooling needs, as an engine can use them; None where it needs the features."""
+        return projection_of(self.heads, self.pooling)
 
 
 def settle(bundle: Bundle, plan: Plan | None, pooling: Pooling | None, scale: str) -> Setting:

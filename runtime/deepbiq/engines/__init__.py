@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from deepbiq.bundle import Bundle
 from deepbiq.configuration import AUTO, Configuration
-from deepbiq.engines.protocol import Engine
+from deepbiq.engines.protocol import Engine, Projecting
 from deepbiq.errors import EngineError
 from deepbiq.graphs import CPU_INT8, graph_of, keeps_accuracy
 from deepbiq.plans import Plan
@@ -22,7 +22,7 @@ ENGINES = ("onnxruntime", "tensorrt")
 """What deepbiq itself brings."""
 ENGINE_HELP = f"auto, {', '.join(ENGINES)}, or pytorch where the extra export is installed."
 
-__all__ = ["ENGINES", "ENGINE_HELP", "Engine", "create_engine", "engine_names"]
+__all__ = ["ENGINES", "ENGINE_HELP", "Engine", "Projecting", "create_engine", "engine_names"]
 
 
 @cache
@@ -85,7 +85,8 @@ def _onnxruntime(bundle: Bundle, setting: Setting, wanted: Configuration) -> Eng
     from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 
     precision = _precision_on_cpus(bundle, setting) if wanted.precision == AUTO else wanted.precision
-    return OnnxRuntimeEngine(graph_of(bundle, precision, "onnxruntime"), threads=wanted.threads)
+    graph = graph_of(bundle, precision, "onnxruntime")
+    return OnnxRuntimeEngine(graph, threads=wanted.threads, projection=setting.projection)
 
 
 def _precision_on_cpus(bundle: Bundle, setting: Setting) -> str:

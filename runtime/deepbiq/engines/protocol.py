@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from deepbiq.projection import Projection
 
 
 class Engine(Protocol):
@@ -46,3 +48,30 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Releases the engine; later calls raise EngineError. Closing twice is allowed."""
+
+
+@runtime_checkable
+class Projecting(Protocol):
+    """What an engine offers besides when it can project features before they are pooled, which takes less time.
+
+    Attributes:
+        projection: What it projects on; None where its graph cannot.
+    """
+
+    projection: Projection | None
+
+    def projections(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the projections of the features of all windows; only where there is a projection.
+
+        Args:
+            images: As for `Engine.features`.
+
+        Returns:
+            (N, K, rows, columns) float32, a fresh array that belongs to the caller.
+
+        Raises:
+            EngineError: As `Engine.features`.
+        """
+
+    def projections_in_worker(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Computes the same as `projections`, as one of `workers` calls at once."""

@@ -9,6 +9,7 @@ from deepbiq.bundle import Bundle
 from deepbiq.configuration import AUTO, Configuration
 from deepbiq.cuda import find_device
 from deepbiq.engines.prepared import prepare_graph
+from deepbiq.engines.projecting import project
 from deepbiq.errors import EngineError
 from deepbiq.graphs import graph_of
 from deepbiq.setting import Setting
@@ -39,7 +40,8 @@ def tune_bundle(
     trials = [*try_all(bundle, setting, found, seconds=seconds, advance=advance), *refused]
     chosen = fastest(trials, Configuration(AUTO, AUTO, None))
     if chosen is not None and chosen.configuration.engine == "onnxruntime":
-        prepare_graph(graph_of(bundle, chosen.configuration.precision, "onnxruntime"))
+        graph = graph_of(bundle, chosen.configuration.precision, "onnxruntime")
+        prepare_graph(project(graph, setting.projection) or graph)
     return trials, save_trials(bundle, setting, trials)
 
 
