@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from deepbiq.scorer import load
 from deepbiq_benchmarks.alternation import TIMED_SECONDS, WARM_UP_SECONDS
 from deepbiq_benchmarks.caffenet import write_caffenet
 from deepbiq_benchmarks.overhead import call_against_bare_run
-from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
+from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
 from deepbiq_benchmarks.peers_deepbiq import deepbiq_offers
@@ -24,9 +24,11 @@ from deepbiq_benchmarks.peers_material import PeersMaterial
 from deepbiq_benchmarks.peers_measure import Seen, rate_peers, time_peers
 from deepbiq_benchmarks.peers_names import DEFAULT, EVERYWHERE
 from deepbiq_benchmarks.peers_packages import package_offers
-from deepbiq_benchmarks.roof import Roof, measure_roof
+from deepbiq_benchmarks.roof import Roof, measure_roof, sgemm_product
 
 OUTSIDE_ROUNDS = 200
+SGEMM = "SGEMM"
+"""What the matrix product among the peers is called."""
 MOST_FAILURES = 10
 """Failures of a row that a result lists; their number is always there."""
 
@@ -121,13 +123,16 @@ def compare_with_peers(
         note("timing the default call against its network")
         outside = outside_of_network(plan.bundle, plan.threads)
         note("timing")
-        seen = time_peers(peers, material.timed, material.timed_names, plan.rounds, advance)
+        timed = {**peers, SGEMM: _sgemm_peer(roof)}
+        seen = time_peers(timed, material.timed, material.timed_names, plan.rounds, advance)
+        sgemm = _sgemm_in_turn(roof, seen.pop(SGEMM))
         note("rating")
         rate_peers(peers, material.rated if material.dataset else [], seen, advance)
     default = seen[DEFAULT].timed
     if default is None:
         raise EngineError(f"the default call failed on every picture: {seen[DEFAULT].failures}")
-    rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, default.ms, roof) for offer in offers]
+    rates = _Rates(roof, sgemm["gflops"])
+    rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, default.ms, rates) for offer in offers]
     checks = checks_of(rows, None if outside is None else outside["share"])
     comparison = None if earlier is None else compare_ratios(rows, earlier)
     return {
@@ -143,11 +148,41 @@ def compare_with_peers(
         "rows": rows,
         "outside_of_network": outside,
         "roof": roof.describe(),
+        "sgemm_in_turn": sgemm,
         "checks": [check.describe() for check in checks],
         "comparison": comparison,
         "passes": all(check.passes is not False for check in checks if check.binding)
         and (comparison is None or comparison["passes"] is not False),
         **circumstances(),
+    }
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """What rows are held against: the roof, measured before, and 10**9 operations a second by SGEMM among them."""
+
+    roof: Roof
+    sgemm_gflops: float
+
+
+def _sgemm_peer(roof: Roof) -> Peer:
+    """The roof's fastest SGEMM as one more that gets its turns: a peak of another minute is another machine's."""
+    product = sgemm_product(roof.sgemm_by, roof.sgemm_side, roof.threads)
+
+    def score(_: Bgr) -> None:
+        product()
+
+    return Peer(score, "", rated=False)
+
+
+def _sgemm_in_turn(roof: Roof, seen: Seen) -> dict[str, Any]:
+    if seen.timed is None:
+        raise EngineError(f"the matrix product of {roof.sgemm_by} failed: {seen.failures}")
+    return {
+        "by": roof.sgemm_by,
+        "side": roof.sgemm_side,
+        "gflops": 2e-6 * roof.sgemm_side**3 / seen.timed.ms,
+        **asdict(seen.timed),
     }
 
 
@@ -179,13 +214,13 @@ def _caffenet_folder() -> Iterator[Callable[[], Path]]:
 
 
 def _row(
-    offer: Offer, peer: Peer | None, seen: Seen | None, absent: dict[str, str], default_ms: float, roof: Roof
+    offer: Offer, peer: Peer | None, seen: Seen | None, absent: dict[str, str], default_ms: float, rates: _Rates
 ) -> dict[str, Any]:
     """One row, JSON-ready: every row has the same keys."""
     seen, cost = seen or Seen(), peer.cost if peer else None
     timed = seen.timed
     ms = timed.ms if timed else None
-    roof_ms = roof.milliseconds(cost) if cost else None
+    roof_ms = rates.roof.milliseconds(cost) if cost else None
     reason = absent.get(offer.name)
     if reason is None and timed is None:
         reason = f"failed on every picture: {next(iter(seen.failures.values()), 'no call')}"
@@ -206,7 +241,8 @@ def _row(
         "srocc": seen.srocc,
         "rated_n": seen.rated_n,
         "gmacs": cost.macs / 1e9 if cost else None,
-        "sgemm_ms": 2e-6 * cost.macs / roof.sgemm_gflops if cost else None,
+        "sgemm_ms": 2e-6 * cost.macs / rates.sgemm_gflops if cost else None,
+        "sgemm_before_ms": 2e-6 * cost.macs / rates.roof.sgemm_gflops if cost else None,
         "roof_ms": roof_ms,
         "times_roof": ms / roof_ms if ms and roof_ms else None,
         "failures": len(seen.failures),

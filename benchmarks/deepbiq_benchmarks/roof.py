@@ -7,7 +7,7 @@ one library is installed, of several libraries, as a roof that is too low would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -37,6 +37,7 @@ class Roof:
         threads: Threads of each measurement.
         sgemm_gflops: FP32 matrix product, 10**9 operations a second; a multiply-add is two operations.
         sgemm_by: The library that reached it.
+        sgemm_side: Side of the matrices that it reached it with.
         int8_gops: Product of uint8 and int8 matrices into int32, likewise.
         int8_by: The operator that reached it.
         memory_gbps: Copy, bytes read and bytes written together, 10**9 a second (the count of STREAM's Copy).
@@ -46,6 +47,7 @@ class Roof:
     threads: int
     sgemm_gflops: float
     sgemm_by: str
+    sgemm_side: int
     int8_gops: float
     int8_by: str
     memory_gbps: float
@@ -69,15 +71,47 @@ def measure_roof(threads: int, *, sides: tuple[int, ...] = SIDES, copied_bytes: 
         sides: Sides of the square matrices.
         copied_bytes: Size of the copy.
     """
-    sgemm = {"onnxruntime": _onnxruntime_rate("MatMul", sides, threads)}
-    if find_spec("torch") is not None:
-        sgemm["torch"] = _torch_rate(sides, threads)
-    if threads == usable_cores():  # NumPy's BLAS takes all cores, and nothing in NumPy changes that
-        sgemm["numpy"] = max(_rate(_numpy_product(side), side) for side in sides)
+    rates = {
+        (library, side): _rate(sgemm_product(library, side, threads), side)
+        for library in _sgemm_libraries(threads)
+        for side in sides
+    }
+    sgemm_by, sgemm_side = max(rates, key=rates.__getitem__)
+    sgemm_of = {library: max(rates[library, side] for side in sides) for library, _ in rates}
     int8 = {name: _onnxruntime_rate(name, sides, threads) for name in ("MatMulInteger", "QLinearMatMul")}
-    sgemm_by, int8_by = max(sgemm, key=sgemm.__getitem__), max(int8, key=int8.__getitem__)
+    int8_by = max(int8, key=int8.__getitem__)
     bandwidth = _copy_rate(copied_bytes, threads)
-    return Roof(threads, sgemm[sgemm_by], sgemm_by, int8[int8_by], f"onnxruntime {int8_by}", bandwidth, sgemm)
+    return Roof(
+        threads=threads,
+        sgemm_gflops=sgemm_of[sgemm_by],
+        sgemm_by=sgemm_by,
+        sgemm_side=sgemm_side,
+        int8_gops=int8[int8_by],
+        int8_by=f"onnxruntime {int8_by}",
+        memory_gbps=bandwidth,
+        sgemm_of=sgemm_of,
+    )
+
+
+def sgemm_product(library: str, side: int, threads: int) -> Callable[[], object]:
+    """Returns a product of two square FP32 matrices, ready to run: 2 side^3 operations.
+
+    Args:
+        library: One that a roof names.
+        side: Of the matrices.
+        threads: At least 1; NumPy's BLAS always takes all cores.
+    """
+    if library == "onnxruntime":
+        return _onnxruntime_product("MatMul", side, threads)
+    return _torch_product(side, threads) if library == "torch" else _numpy_product(side)
+
+
+def _sgemm_libraries(threads: int) -> Iterator[str]:
+    yield "onnxruntime"
+    if find_spec("torch") is not None:
+        yield "torch"
+    if threads == usable_cores():  # NumPy's BLAS takes all cores, and nothing in NumPy changes that
+        yield "numpy"
 
 
 def _rate(product: Callable[[], object], side: int) -> float:
@@ -96,16 +130,17 @@ def _best_seconds(call: Callable[[], object]) -> float:
 
 
 def _onnxruntime_rate(operator: str, sides: tuple[int, ...], threads: int) -> float:
+    return max(_rate(_onnxruntime_product(operator, side, threads), side) for side in sides)
+
+
+def _onnxruntime_product(operator: str, side: int, threads: int) -> Callable[[], object]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    rates = []
-    for side in sides:
-        model, left = _product_graph(operator, side)
-        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        rates.append(_rate(lambda run=session.run, left=left: run(None, {"left": left}), side))  # type: ignore[misc]
-    return max(rates)
+    model, left = _product_graph(operator, side)
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"left": left})
 
 
 def _product_graph(operator: str, side: int) -> tuple[bytes, Any]:
@@ -145,17 +180,21 @@ def _graph_bytes(
     return bytes(model.SerializeToString())
 
 
-def _torch_rate(sides: tuple[int, ...], threads: int) -> float:
+def _torch_product(side: int, threads: int) -> Callable[[], object]:
     # By name, as benchmarks must not need torch: where it is not installed there is one library less.
     torch: Any = import_module("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.inference_mode():
-            matrices = ((side, torch.rand(side, side), torch.rand(side, side)) for side in sides)
-            return max(_rate(lambda a=a, b=b: a @ b, side) for side, a, b in matrices)  # type: ignore[misc]
-    finally:
-        torch.set_num_threads(before)
+    left, right = (torch.rand(side, side) for _ in range(2))
+
+    def product() -> object:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            with torch.inference_mode():
+                return left @ right
+        finally:
+            torch.set_num_threads(before)
+
+    return product
 
 
 def _numpy_product(side: int) -> Callable[[], object]:

@@ -25,10 +25,10 @@ from deepbiq.sampling import sample
 from deepbiq.scale import bring_to_scale, resize
 from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.alternation import Timed, Times, summarise, time_in_turn
-from deepbiq_benchmarks.graph_cost import Cost, graph_cost
+from deepbiq_benchmarks.graph_cost import Cost
 from deepbiq_benchmarks.lines import fit_line
 from deepbiq_benchmarks.peers import Bgr
-from deepbiq_benchmarks.peers_deepbiq import scorer_cost
+from deepbiq_benchmarks.peers_deepbiq import network_cost, scorer_cost
 from deepbiq_benchmarks.processes import peak_memory_mb
 from deepbiq_benchmarks.roof import Roof, measure_roof
 
@@ -222,7 +222,7 @@ def _megapixel_points(plan: ScalingPlan, scorer: Scorer, scale: str, roof: Roof)
         setting = scorer.setting
         small = bring_to_scale(photo, setting.scale)
         images = sample(small, setting.plan, setting.size, setting.stride).images
-        cost = graph_cost(graph.model, images.shape, graph.output_name)
+        cost = network_cost(scorer, graph, images.shape)
         memory = _memory_of(photo, scorer, scale, plan.bundle)
         yield Point(size, times[size], roof.milliseconds(cost), size, memory)
 
@@ -232,7 +232,7 @@ def _batch_points(plan: ScalingPlan, scorer: Scorer, picture: Bgr, roof: Roof) -
     crops = sample(picture, setting.plan, setting.size, setting.stride).images
     batches = {n: np.ascontiguousarray(np.resize(crops, (n, *crops.shape[1:]))) for n in plan.batches}
     times = _times({n: partial(scorer.engine.features, images) for n, images in batches.items()}, plan.rounds)
-    costs = {n: graph_cost(graph.model, images.shape, graph.output_name) for n, images in batches.items()}
+    costs = {n: network_cost(scorer, graph, images.shape) for n, images in batches.items()}
     return [Point(n, times[n], roof.milliseconds(costs[n]), n) for n in batches]
 
 

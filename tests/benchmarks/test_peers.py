@@ -161,13 +161,14 @@ def test_crops_score_the_same_in_every_library_that_is_installed(tiny_bundle):
     assert max(scores.values()) - min(scores.values()) < 1e-3
 
 
-def row(name, ms, plan=None, srocc=None, sgemm_ms=None):
-    return {"name": name, "ms": ms, "ratio": ms, "plan": plan, "srocc": srocc, "sgemm_ms": sgemm_ms}
+def row(name, ms, plan=None, srocc=None, sgemm_ms=None, before=None):
+    sgemm = {"sgemm_ms": sgemm_ms, "sgemm_before_ms": before}
+    return {"name": name, "ms": ms, "ratio": ms, "plan": plan, "srocc": srocc, **sgemm}
 
 
 def test_checks_by_hand():
     rows = [
-        row(DEFAULT, 20, srocc=0.860, sgemm_ms=25),
+        row(DEFAULT, 20, srocc=0.860, sgemm_ms=25, before=16),
         row("deepbiq dense fp32", 30, "dense", 0.864, 25),
         row("25 crops of CaffeNet, onnxruntime", 240),
         row("25 crops of EfficientNet-Lite0, onnxruntime", 130),
@@ -182,6 +183,8 @@ def test_checks_by_hand():
     found = values[DEFAULT, "SROCC below FP32 dense"]
     assert (found.value, found.passes) == (pytest.approx(0.004), True)
     assert values[DEFAULT, "time / that of its multiply-adds at the SGEMM peak"].value == pytest.approx(0.8)
+    found = values[DEFAULT, "the same at the best SGEMM before all turns"]
+    assert (found.value, found.passes, found.binding) == (pytest.approx(1.25), False, False)
     found = values[DEFAULT, "share of the call outside the network"]
     assert (found.value, found.passes) == (pytest.approx(0.05), True)
     found = values["deepbiq dense fp32", "times faster than 25 crops of CaffeNet"]
@@ -255,6 +258,11 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert rows[CAFFENET_DENSE]["note"] == "random weights: timed only"
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
+    in_turn = result["sgemm_in_turn"]
+    assert in_turn["n"] == default["n"]
+    assert in_turn["gflops"] == pytest.approx(2e-6 * in_turn["side"] ** 3 / in_turn["ms"])
+    for key, rate in (("sgemm_ms", in_turn["gflops"]), ("sgemm_before_ms", result["roof"]["sgemm_gflops"])):
+        assert rows[CAFFENET_DENSE][key] == pytest.approx(2e3 * rows[CAFFENET_DENSE]["gmacs"] / rate)
     assert rows[CAFFENET_CROPS]["gmacs"] == pytest.approx(25 * 0.7203, abs=0.001)
     assert done.exit_code == (0 if result["passes"] else 1)
 
