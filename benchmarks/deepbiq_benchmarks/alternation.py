@@ -56,20 +56,71 @@ def time_in_turn(
         faults: Exceptions by name, added to; one that raised gets no further turn in this call.
         times: Seconds by name, added to.
     """
-    failed: set[str] = set()
+    turns = _Turns(calls, faults, times)
     for _ in range(rounds):
-        for name, call in calls.items():
-            if name in failed:
-                continue
-            try:
-                times.setdefault(name, []).append(_turn(call))
-            except Exception as error:  # noqa: BLE001  # other people's code fails in its own ways
-                failed.add(name)
-                faults.setdefault(name, []).append(error)
+        for name in calls:
+            turns.take(name)
+
+
+def time_in_pairs(
+    calls: Mapping[str, Callable[[], object]],
+    reference: str,
+    rounds: int,
+    faults: dict[str, list[Exception]],
+    times: Times,
+    ratios: Ratios,
+) -> None:
+    """Gives every function `rounds` turns, each right after one of the reference, and notes how the two compare.
+
+    What disturbs a machine comes and goes within a round; it rarely does between two turns that follow each other.
+
+    Args:
+        calls: Functions by name.
+        reference: Name of the one that all are compared with; where it is not among them there are no ratios.
+        rounds: At least 1.
+        faults: As for `time_in_turn`.
+        times: As for `time_in_turn`; the reference has a turn for every other function's.
+        ratios: Added to, by name: a turn's time over that of the reference's turn before it.
+    """
+    turns = _Turns(calls, faults, times)
+    others = [name for name in calls if name != reference]
+    for _ in range(rounds):
+        if not others:
+            turns.take(reference)
+        for name in others:
+            before, taken = turns.take(reference), turns.take(name)
+            if before is not None and taken is not None:
+                ratios.setdefault(name, []).append(taken / before)
+
+
+class _Turns:
+    """Turns of functions; one that raised gets no further turn."""
+
+    def __init__(
+        self, calls: Mapping[str, Callable[[], object]], faults: dict[str, list[Exception]], times: Times
+    ) -> None:
+        self._calls = dict(calls)
+        self._faults = faults
+        self._times = times
+
+    def take(self, name: str) -> float | None:
+        """Gives one a turn; returns its seconds, or None where it gets none."""
+        if name not in self._calls:
+            return None
+        try:
+            taken = _turn(self._calls[name])
+        except Exception as error:  # noqa: BLE001  # other people's code fails in its own ways
+            del self._calls[name]
+            self._faults.setdefault(name, []).append(error)
+            return None
+        self._times.setdefault(name, []).append(taken)
+        return taken
 
 
 Times = dict[str, list[float]]
 """Seconds of every turn, by name."""
+Ratios = dict[str, list[float]]
+"""Times of turns as parts of the reference's, by name."""
 
 
 def summarise(seconds: list[float]) -> Timed:

@@ -112,8 +112,7 @@ def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[Check]:
     caffenet, efficientnet = (crops_name(title, "onnxruntime") for title in ("CaffeNet", "EfficientNet-Lite0"))
     fp32, srocc = rows.get(deepbiq_name("dense", "fp32"), {}).get("srocc"), rows.get(name, {}).get("srocc")
     drop = None if fp32 is None or srocc is None else fp32 - srocc
-    ms, row = _ms(rows, name), rows.get(name, {})
-    share, before = (ms / row[key] if ms and row.get(key) else None for key in ("sgemm_ms", "sgemm_before_ms"))
+    share, before = (_share(rows, name, key) for key in ("sgemm_ms", "sgemm_before_ms"))
     return [
         Check(name, f"times faster than {caffenet}", _ratio(rows, caffenet, name), CAFFENET_SPEED, True, ours),
         Check(
@@ -131,10 +130,13 @@ def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[Check]:
 
 
 def _ratio(rows: Mapping[str, Row], slower: str, faster: str) -> float | None:
-    above, below = _ms(rows, slower), _ms(rows, faster)
+    above, below = (rows.get(name, {}).get("ratio") for name in (slower, faster))
     return None if above is None or below is None else above / below
 
 
-def _ms(rows: Mapping[str, Row], name: str) -> float | None:
-    ms: float | None = rows.get(name, {}).get("ms")
-    return ms
+def _share(rows: Mapping[str, Row], name: str, bound: str) -> float | None:
+    """The time of a row over one of its own bounds, in the mood of the default call's median."""
+    row, default = rows.get(name, {}), rows[DEFAULT]
+    if row.get("ratio") is None or not row.get(bound):
+        return None
+    return float(row["ratio"] * default["ms"] / row[bound])

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import median
 
 import numpy as np
 
 from deepbiq.agreement import MIN_PICTURES, correlations
 from deepbiq.datasets import RatedPicture
-from deepbiq_benchmarks.alternation import Timed, Times, summarise, time_in_turn
+from deepbiq_benchmarks.alternation import Ratios, Timed, Times, summarise, time_in_pairs
 from deepbiq_benchmarks.peers import Bgr, Peer, describe_fault
 from deepbiq_benchmarks.peers_material import read_bgr
 
 SETTLED = 0.02
-"""Medians with at most this standard error, as a part of them, are settled. A ratio of two has 1.4 times as much,
-the difference of two runs twice: 10 % are 2.5 sigma then."""
+"""Ratios whose median has at most this standard error, as a part of it, are settled. The difference of two runs has
+1.4 times as much: 10 % are 3.5 sigma then."""
 MOST_ROUNDS = 5
 """Rows that do not settle end after so many times the rounds that were asked for."""
 
@@ -28,6 +29,7 @@ class Seen:
 
     Attributes:
         timed: Its times; None where no call ended well.
+        ratio: How many times as long as the first peer it takes, the median of its turns; None where there is none.
         plcc: Pearson's correlation with human scores; None where it was not rated, as the next two.
         srocc: Spearman's.
         rated_n: Pictures that it scored.
@@ -35,6 +37,7 @@ class Seen:
     """
 
     timed: Timed | None = None
+    ratio: float | None = None
     plcc: float | None = None
     srocc: float | None = None
     rated_n: int | None = None
@@ -48,24 +51,26 @@ def time_peers(
     rounds: int,
     advance: Callable[[], None],
 ) -> dict[str, Seen]:
-    """Times all peers in turn on every picture; those whose median is not settled then go on in turn.
+    """Times all peers in turn on every picture, each beside the first; those whose ratio is not settled go on.
 
     A peer that fails on a picture is left out on that picture only.
 
     Args:
-        peers: By name.
+        peers: By name, first the one that the others are compared with.
         pictures: (512, 512, 3) uint8 BGR each.
         names: Of their files.
-        rounds: Turns of every peer on every picture, and five times as many of those that do not settle.
+        rounds: Turns of every peer on every picture, up to five times as many of those that do not settle.
         advance: Called after each picture of the first rounds.
     """
     seen = {name: Seen() for name in peers}
     times: Times = {}
+    ratios: Ratios = {}
+    first = next(iter(peers))
 
     def take_turns(chosen: Sequence[str], picture: Bgr, file: str, turns: int) -> None:
         faults: dict[str, list[Exception]] = {}
         calls = {name: partial(peers[name].score, picture) for name in chosen if file not in seen[name].failures}
-        time_in_turn(calls, turns, faults, times)
+        time_in_pairs(calls, first, turns, faults, times, ratios)
         for name, errors in faults.items():
             seen[name].failures[file] = describe_fault(errors[0])
 
@@ -73,17 +78,20 @@ def time_peers(
         take_turns(list(peers), picture, file, rounds)
         advance()
     for _ in range((MOST_ROUNDS - 1) * rounds):
-        chosen = unsettled(times)
+        chosen = unsettled(ratios)
+        if not chosen:
+            break
         for picture, file in zip(pictures, names, strict=True):
-            take_turns(chosen, picture, file, 1)
+            take_turns([first, *chosen], picture, file, 1)
     for name, seconds in times.items():
         seen[name].timed = summarise(seconds)
+        seen[name].ratio = 1.0 if name == first else median(ratios[name]) if name in ratios else None
     return seen
 
 
-def unsettled(times: Times) -> list[str]:
-    """Names those whose median is not yet settled."""
-    return [name for name, seconds in times.items() if summarise(seconds).uncertainty > SETTLED]
+def unsettled(ratios: Ratios) -> list[str]:
+    """Names those whose ratio is not yet settled."""
+    return [name for name, found in ratios.items() if summarise(found).uncertainty > SETTLED]
 
 
 def rate_peers(

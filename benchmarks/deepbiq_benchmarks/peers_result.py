@@ -125,14 +125,15 @@ def compare_with_peers(
         note("timing")
         timed = {**peers, SGEMM: _sgemm_peer(roof)}
         seen = time_peers(timed, material.timed, material.timed_names, plan.rounds, advance)
-        sgemm = _sgemm_in_turn(roof, seen.pop(SGEMM))
+        product = seen.pop(SGEMM)
         note("rating")
         rate_peers(peers, material.rated if material.dataset else [], seen, advance)
     default = seen[DEFAULT].timed
     if default is None:
         raise EngineError(f"the default call failed on every picture: {seen[DEFAULT].failures}")
+    sgemm = _sgemm_in_turn(roof, product, default.ms)
     rates = _Rates(roof, sgemm["gflops"])
-    rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, default.ms, rates) for offer in offers]
+    rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, rates) for offer in offers]
     checks = checks_of(rows, None if outside is None else outside["share"])
     comparison = None if earlier is None else compare_ratios(rows, earlier)
     return {
@@ -175,13 +176,14 @@ def _sgemm_peer(roof: Roof) -> Peer:
     return Peer(score, "", rated=False)
 
 
-def _sgemm_in_turn(roof: Roof, seen: Seen) -> dict[str, Any]:
-    if seen.timed is None:
+def _sgemm_in_turn(roof: Roof, seen: Seen, default_ms: float) -> dict[str, Any]:
+    if seen.timed is None or seen.ratio is None:
         raise EngineError(f"the matrix product of {roof.sgemm_by} failed: {seen.failures}")
     return {
         "by": roof.sgemm_by,
         "side": roof.sgemm_side,
-        "gflops": 2e-6 * roof.sgemm_side**3 / seen.timed.ms,
+        "gflops": 2e-6 * roof.sgemm_side**3 / (seen.ratio * default_ms),
+        "ratio": seen.ratio,
         **asdict(seen.timed),
     }
 
@@ -214,7 +216,7 @@ def _caffenet_folder() -> Iterator[Callable[[], Path]]:
 
 
 def _row(
-    offer: Offer, peer: Peer | None, seen: Seen | None, absent: dict[str, str], default_ms: float, rates: _Rates
+    offer: Offer, peer: Peer | None, seen: Seen | None, absent: dict[str, str], rates: _Rates
 ) -> dict[str, Any]:
     """One row, JSON-ready: every row has the same keys."""
     seen, cost = seen or Seen(), peer.cost if peer else None
@@ -236,7 +238,7 @@ def _row(
         "p10_ms": timed.p10_ms if timed else None,
         "p90_ms": timed.p90_ms if timed else None,
         "n": timed.n if timed else 0,
-        "ratio": ms / default_ms if ms else None,
+        "ratio": seen.ratio,
         "plcc": seen.plcc,
         "srocc": seen.srocc,
         "rated_n": seen.rated_n,

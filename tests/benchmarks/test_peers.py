@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.util import find_spec
 from time import sleep
 
@@ -18,7 +19,7 @@ from deepbiq.cli.main import app
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
 from deepbiq_benchmarks import peers_material
-from deepbiq_benchmarks.alternation import summarise, time_in_turn
+from deepbiq_benchmarks.alternation import summarise, time_in_pairs, time_in_turn
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
@@ -59,6 +60,35 @@ def data_set(tmp_path):
 
 def bench(*words):
     return CliRunner().invoke(app, ["bench", "peers", *map(str, words)])
+
+
+def test_every_turn_is_compared_with_the_references_turn_before_it(monkeypatch):
+    """A machine that becomes ten times slower in the middle changes no ratio."""
+    mood = iter([1, 1, 1, 1, 10, 10, 10, 10])
+    lasts = {"first": 2.0, "slow": 6.0, "quick": 1.0}
+    order = []
+
+    def turn(call):
+        order.append(call())
+        return next(mood) * lasts[order[-1]]
+
+    monkeypatch.setattr("deepbiq_benchmarks.alternation._turn", turn)
+    times, ratios, faults = {}, {}, {}
+    time_in_pairs({name: partial(str, name) for name in lasts}, "first", 2, faults, times, ratios)
+    assert order == ["first", "slow", "first", "quick"] * 2
+    assert ratios == {"slow": [3, 3], "quick": [0.5, 0.5]}
+    assert times == {"first": [2, 2, 20, 20], "slow": [6, 60], "quick": [1, 10]}
+    assert not faults
+
+
+def test_what_raises_has_no_further_turn_and_without_a_reference_there_are_no_ratios():
+    times, ratios, faults = {}, {}, {}
+    broken = partial(int, "no number")
+    time_in_pairs({"first": broken, "other": nothing}, "first", 3, faults, times, ratios)
+    assert (len(times["other"]), list(times), ratios) == (3, ["other"], {})
+    assert [str(error)[:7] for error in faults["first"]] == ["invalid"]
+    time_in_pairs({"alone": nothing}, "alone", 2, faults, times, ratios)
+    assert len(times["alone"]) == 2
 
 
 def test_the_median_and_its_spread_are_in_milliseconds():
@@ -163,7 +193,7 @@ def test_crops_score_the_same_in_every_library_that_is_installed(tiny_bundle):
 
 def row(name, ms, plan=None, srocc=None, sgemm_ms=None, before=None):
     sgemm = {"sgemm_ms": sgemm_ms, "sgemm_before_ms": before}
-    return {"name": name, "ms": ms, "ratio": ms, "plan": plan, "srocc": srocc, **sgemm}
+    return {"name": name, "ms": ms, "ratio": ms / 20, "plan": plan, "srocc": srocc, **sgemm}
 
 
 def test_checks_by_hand():
@@ -245,11 +275,13 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     rows = {entry["name"]: entry for entry in result["rows"]}
     default = rows[DEFAULT]
     assert (default["ratio"], default["rated_n"]) == (1, len(BLUES))
-    assert default["n"] == 4
+    ran = [name for name, entry in rows.items() if entry["ms"] is not None and name != DEFAULT]
+    assert {rows[name]["n"] for name in ran} == {4}
+    assert default["n"] == 4 * (len(ran) + 1)  # before every turn of the others, SGEMM's too
     assert default["plcc"] == pytest.approx(1)
     assert default["note"] == "dense, fp32, onnxruntime"
     crops = rows["25 crops of EfficientNet-Lite0, onnxruntime"]
-    assert crops["ratio"] == pytest.approx(crops["ms"] / default["ms"])
+    assert crops["ratio"] > 1
     assert crops["srocc"] == pytest.approx(1)
     assert crops["times_roof"] == pytest.approx(crops["ms"] / crops["roof_ms"])
     assert rows["25 crops of EfficientNet-Lite0, pytorch"]["reason"]  # the tiny network is none of PyTorch's
@@ -259,8 +291,8 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
     in_turn = result["sgemm_in_turn"]
-    assert in_turn["n"] == default["n"]
-    assert in_turn["gflops"] == pytest.approx(2e-6 * in_turn["side"] ** 3 / in_turn["ms"])
+    assert in_turn["n"] == 4
+    assert in_turn["gflops"] == pytest.approx(2e-6 * in_turn["side"] ** 3 / (in_turn["ratio"] * default["ms"]))
     for key, rate in (("sgemm_ms", in_turn["gflops"]), ("sgemm_before_ms", result["roof"]["sgemm_gflops"])):
         assert rows[CAFFENET_DENSE][key] == pytest.approx(2e3 * rows[CAFFENET_DENSE]["gmacs"] / rate)
     assert rows[CAFFENET_CROPS]["gmacs"] == pytest.approx(25 * 0.7203, abs=0.001)
