@@ -135,8 +135,10 @@ def _turn(call: Callable[[], object]) -> float:
     while perf_counter() - begin < WARM_UP_SECONDS:
         call()
     taken: list[float] = []
-    while sum(taken) < TIMED_SECONDS:
+    total = 0.0
+    while total < TIMED_SECONDS:
         start = perf_counter()
         call()
         taken.append(perf_counter() - start)
+        total += taken[-1]
     return float(np.median(taken))
