@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -105,8 +106,13 @@ class _Sessions:
             if self._started is None:
                 raise EngineError("the engine was closed")
             if threads not in self._started:
-                self._started[threads] = _start_session(self._graph, threads)
+                self._started[threads] = _start_session(self._graph, self._prepared, threads)
             return self._started[threads]
+
+    @cached_property
+    def _prepared(self) -> bytes | None:
+        """What tuning kept of the graph: read once for both sessions, and not at all where none is started."""
+        return prepared_graph(self._graph)
 
     def _run(self, session: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
@@ -118,11 +124,10 @@ class _Sessions:
         return values
 
 
-def _start_session(graph: Graph, threads: int) -> Any:
+def _start_session(graph: Graph, prepared: bytes | None, threads: int) -> Any:
     import onnxruntime as ort
 
     options = session_options(threads)
-    prepared = prepared_graph(graph)
     if prepared is not None:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     model = graph.model if prepared is None else prepared

@@ -34,9 +34,7 @@ def project(graph: Graph, projection: Projection | None) -> Graph | None:
     pools = _pools_before(file, graph.output_name)
     if not pools:
         return None
-    names = [f"{_SCOPE}{name}" for name in ("cells", "products", "planes")]
-    weights = f"{_SCOPE}weights"
-    cells, products, planes = names
+    cells, weights, products, planes = (f"{_SCOPE}{name}" for name in ("cells", "weights", "products", "planes"))
     added = [
         new_node("Transpose", [pools[0].inputs[0]], cells, perm=_CHANNELS_LAST),
         new_node("MatMul", [cells, weights], products),

@@ -126,7 +126,7 @@ def test_regressors_of_another_depth_are_refused():
         )
 
 
-def test_projections_that_are_no_numbers_never_become_a_score(engine):
+def test_projections_that_are_no_numbers_never_become_a_score():
     poisoned = Projection(np.full((1, 3), np.float32(np.nan)), HEADS)
     engine = OnnxRuntimeEngine(tiny_graph(mean_colour_graph()), threads=1, projection=poisoned)
     with pytest.raises(EngineError, match="NaN or infinite"):
