@@ -66,7 +66,7 @@ def scores_of_samples(
 ) -> npt.NDArray[np.float64]:
     """Scores samples that were taken before, for when many graphs see the same pictures."""
     with scorer_on(bundle, key, parse_plan(plan), threads) as scorer:
-        return np.array([clip_score(scorer.judge(item, scorer.features(item)).raw_score) for item in samples])
+        return np.array([clip_score(scorer.judge_sample(item).raw_score) for item in samples])
 
 
 def unreadable(bundle: Bundle, pictures: Sequence[RatedPicture]) -> list[str]:

@@ -167,6 +167,10 @@ class Scorer(Closable):
         """Judges a picture by its features, as a call does by their projections: the score is not yet clipped."""
         return self._judge(sampled, features, self.setting.heads)
 
+    def judge_sample(self, sampled: Sample) -> Judgement:
+        """Judges what `sample` took of a picture by all that a call does after it; the score is not yet clipped."""
+        return self._judge(sampled, self._features(sampled, self._network.run), self._network.heads)
+
     def overlay(self, picture: Source, result: Score) -> npt.NDArray[np.uint8]:
         """Draws the quality map of a result over its picture, at the scale that the network saw.
 

@@ -61,6 +61,7 @@ def test_a_call_judges_by_projections_what_it_would_by_features(precision, plan,
         np.testing.assert_allclose(found.crop_scores, judged.crop_scores, atol=1e-3)
         np.testing.assert_allclose(found.quality_map, judged.quality_map, atol=1e-3)
         assert found.score == pytest.approx(judged.raw_score, abs=1e-3)
+        assert scorer.judge_sample(sampled).raw_score == pytest.approx(found.score, abs=1e-6)
         assert scorer.score_in_worker(picture).score == pytest.approx(found.score, abs=1e-3)
 
 
