@@ -15,6 +15,7 @@ from deepbiq.errors import EngineError, OptionError
 from deepbiq.scorer import load
 from deepbiq_benchmarks.alternation import TIMED_SECONDS, WARM_UP_SECONDS
 from deepbiq_benchmarks.caffenet import write_caffenet
+from deepbiq_benchmarks.heap import freed_memory_kept
 from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
@@ -104,6 +105,7 @@ def compare_with_peers(
     """
     material = plan.material
     with ExitStack() as stack:
+        kept = stack.enter_context(freed_memory_kept())
         caffenet = stack.enter_context(_caffenet_folder())
         offers = offers_of(plan, caffenet)
         note("measuring the machine's roof")
@@ -146,6 +148,7 @@ def compare_with_peers(
         "warm_up": f"before every turn, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
         "turn": f"median of as many calls as fit into {1000 * TIMED_SECONDS:g} ms, at least one",
         "threads": plan.threads,
+        "freed_memory_kept": kept,
         "rows": rows,
         "outside_of_network": outside,
         "roof": roof.describe(),
