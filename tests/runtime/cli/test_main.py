@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 
 import pytest
@@ -13,6 +12,8 @@ from deepbiq.cli.exit_codes import exit_code_of
 from deepbiq.errors import BundleError, CameraError, EngineError, ImageError, OptionError
 from deepbiq.extras import MissingExtraError, require_extra
 
+SEVERAL = 20
+"""More pictures than a stream works on before it gives out the first score."""
 VERBS = ["score", "info", "doctor", "train", "export", "bench", "bench accuracy", "bench overhead"]
 
 
@@ -67,12 +68,16 @@ def test_a_real_process_ends_with_the_code(tiny_bundle, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_ctrl_c_ends_with_130(tiny_bundle):
-    command = [sys.executable, "-m", "deepbiq", "score", "--bundle", str(tiny_bundle), "-"]
+def test_ctrl_c_ends_with_130(tiny_bundle, samples):
+    command = [sys.executable, "-m", "deepbiq", "score", "--bundle", str(tiny_bundle), "--format", "jsonl", "-"]
     # A shell's background job ignores the signal, and its children inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
-    time.sleep(2)  # it waits for its list by now
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen(command, **pipes, text=True, preexec_fn=heed)
+    for _ in range(SEVERAL):
+        print(samples[0], file=process.stdin)
+    process.stdin.flush()
+    assert process.stdout.readline(), "it scores, and will wait for the rest of its list"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
