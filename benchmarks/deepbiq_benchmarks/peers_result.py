@@ -12,10 +12,10 @@ from typing import Any
 
 from deepbiq.diagnosis import circumstances
 from deepbiq.errors import EngineError, OptionError
+from deepbiq.memory import keep_freed_memory
 from deepbiq.scorer import load
 from deepbiq_benchmarks.alternation import TIMED_SECONDS, WARM_UP_SECONDS
 from deepbiq_benchmarks.caffenet import write_caffenet
-from deepbiq_benchmarks.heap import freed_memory_kept
 from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
@@ -91,6 +91,8 @@ def compare_with_peers(
 ) -> dict[str, Any]:
     """Measures the roof, times all peers, rates those whose scores mean something.
 
+    The process keeps what is freed from then on, so that no row waits for the system to find pages again.
+
     Args:
         plan: What is compared.
         earlier: Rows of an earlier result to compare ratios with.
@@ -104,8 +106,8 @@ def compare_with_peers(
         EngineError: When the default call cannot be timed: there is nothing to compare with then.
     """
     material = plan.material
+    kept = keep_freed_memory()
     with ExitStack() as stack:
-        kept = stack.enter_context(freed_memory_kept())
         caffenet = stack.enter_context(_caffenet_folder())
         offers = offers_of(plan, caffenet)
         note("measuring the machine's roof")

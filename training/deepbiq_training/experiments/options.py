@@ -54,7 +54,7 @@ def prepare(*modules: str) -> None:
         MissingExtraError: When something is missing.
     """
     require_extra("train", "torch", "sklearn", "scipy", "safetensors", "google.protobuf", "matplotlib", *modules)
-    from deepbiq_training.memory import keep_freed_memory
+    from deepbiq.memory import keep_freed_memory
 
     keep_freed_memory()
     logging.basicConfig(format="%(message)s")

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from deepbiq_training.memory import keep_freed_memory
+from deepbiq.memory import keep_freed_memory
 
 FAULTS = """
 import resource, sys
-from deepbiq_training.memory import keep_freed_memory
+from deepbiq.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
