@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 
-WARM_UP_SECONDS = 0.02
-"""Before what is timed in a turn the function runs uncounted, once or until this time has passed: the caches hold
-its weights then, and threads of the one before, which wait for work by spinning some milliseconds, have gone to
-sleep."""
+WARM_UP_SECONDS = 0.25
+"""Before what is timed in a turn the function runs uncounted, once or until this time has passed. The caches hold
+its weights then; threads of the one before, which wait for work by spinning some milliseconds, have gone to sleep;
+and its own have a core each: a scheduler may wake them all on one core, where a call takes as long as without
+threads, and spread them only once that core has been busy for a while, up to 0.15 s where this was measured."""
 
 TIMED_SECONDS = 0.05
 """A turn's time is the median of as many calls as fit, at least one: a single short call is chance."""
+
+METHOD = {
+    "warm_up": f"before every turn, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
+    "turn": f"median of as many calls as fit into {1000 * TIMED_SECONDS:g} ms, at least one",
+}
+"""What a result says about its turns."""
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -45,21 +55,53 @@ class Timed:
         return math.sqrt(math.pi / 2) * sigma / math.sqrt(self.n) / self.ms
 
 
+def warm_up(call: Callable[[], object]) -> None:
+    """Runs a function uncounted: once, or until `WARM_UP_SECONDS` have passed."""
+    begin = perf_counter()
+    call()
+    while perf_counter() - begin < WARM_UP_SECONDS:
+        call()
+
+
+def time_call(call: Callable[[], object]) -> float:
+    """Runs a function once; returns its seconds."""
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def time_calls(call: Callable[[], object], seconds: float, *, least: int = 1) -> list[float]:
+    """Runs a function, warmed up, as often as fits into some time, at least so many times; returns its seconds."""
+    warm_up(call)
+    taken: list[float] = []
+    total = 0.0
+    while len(taken) < least or total < seconds:
+        taken.append(time_call(call))
+        total += taken[-1]
+    return taken
+
+
+def time_turn(call: Callable[[], object]) -> float:
+    """Gives a function one turn; returns its seconds, the median of its calls."""
+    return float(np.median(time_calls(call, TIMED_SECONDS)))
+
+
 def time_in_turn(
-    calls: Mapping[str, Callable[[], object]], rounds: int, faults: dict[str, list[Exception]], times: Times
-) -> None:
-    """Gives every function `rounds` turns, one after the other, and notes its seconds.
+    calls: Mapping[Name, Callable[[], object]], rounds: int, advance: Callable[[], None] = lambda: None
+) -> dict[Name, Timed]:
+    """Gives every function `rounds` turns, one after the other; what raises ends them all.
 
     Args:
         calls: Functions by name.
         rounds: At least 1.
-        faults: Exceptions by name, added to; one that raised gets no further turn in this call.
-        times: Seconds by name, added to.
+        advance: Called after each round.
     """
-    turns = _Turns(calls, faults, times)
+    times: dict[Name, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
-        for name in calls:
-            turns.take(name)
+        for name, call in calls.items():
+            times[name].append(time_turn(call))
+        advance()
+    return {name: summarise(seconds) for name, seconds in times.items()}
 
 
 def time_in_pairs(
@@ -78,8 +120,8 @@ def time_in_pairs(
         calls: Functions by name.
         reference: Name of the one that all are compared with; where it is not among them there are no ratios.
         rounds: At least 1.
-        faults: As for `time_in_turn`.
-        times: As for `time_in_turn`; the reference has a turn for every other function's.
+        faults: Exceptions by name, added to; one that raised gets no further turn in this call.
+        times: Seconds by name, added to; the reference has a turn for every other function's.
         ratios: Added to, by name: a turn's time over that of the reference's turn before it.
     """
     turns = _Turns(calls, faults, times)
@@ -108,7 +150,7 @@ class _Turns:
         if name not in self._calls:
             return None
         try:
-            taken = _turn(self._calls[name])
+            taken = time_turn(self._calls[name])
         except Exception as error:  # noqa: BLE001  # other people's code fails in its own ways
             del self._calls[name]
             self._faults.setdefault(name, []).append(error)
@@ -127,18 +169,3 @@ def summarise(seconds: list[float]) -> Timed:
     """Returns median and spread of at least one turn, in milliseconds."""
     low, middle, high = (1000 * float(value) for value in np.percentile(seconds, (10, 50, 90)))
     return Timed(middle, low, high, len(seconds))
-
-
-def _turn(call: Callable[[], object]) -> float:
-    begin = perf_counter()
-    call()
-    while perf_counter() - begin < WARM_UP_SECONDS:
-        call()
-    taken: list[float] = []
-    total = 0.0
-    while total < TIMED_SECONDS:
-        start = perf_counter()
-        call()
-        taken.append(perf_counter() - start)
-        total += taken[-1]
-    return float(np.median(taken))

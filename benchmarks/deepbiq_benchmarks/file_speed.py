@@ -15,7 +15,7 @@ import numpy as np
 
 from deepbiq.cores import usable_cores
 from deepbiq.scorer import Scorer
-from deepbiq_benchmarks.alternation import Times, summarise, time_in_turn
+from deepbiq_benchmarks.alternation import time_in_turn
 from deepbiq_benchmarks.processes import peak_memory_mb
 
 LARGE_RATIO = 3.0
@@ -47,19 +47,13 @@ def time_sizes(
         data = np.frombuffer(path.read_bytes(), np.uint8)
         calls[f"score {megapixels}"] = partial(scorer, path)
         calls[f"entropy {megapixels}"] = partial(cv2.imdecode, data, cv2.IMREAD_REDUCED_COLOR_8)
-    faults: dict[str, list[Exception]] = {}
-    times: Times = {}
-    for _ in range(rounds):
-        time_in_turn(calls, 1, faults, times)
-        advance()
-    for errors in faults.values():
-        raise errors[0]
+    timed = time_in_turn(calls, rounds, advance)
     return [
         {
             "megapixels": megapixels,
             "bytes": path.stat().st_size,
-            "score_ms": summarise(times[f"score {megapixels}"]).ms,
-            "entropy_ms": summarise(times[f"entropy {megapixels}"]).ms,
+            "score_ms": timed[f"score {megapixels}"].ms,
+            "entropy_ms": timed[f"entropy {megapixels}"].ms,
             "n": rounds,
         }
         for megapixels, path in files.items()

@@ -17,7 +17,7 @@ MEMORY_LIMIT_MB = 350.0
 
 def overhead(
     picture: Annotated[Path, typer.Argument(help="A photo for the whole-process measurement.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Counted rounds of call and bare run.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = 40,
     process_rounds: Annotated[int, typer.Option(min=1, help="Counted rounds of whole processes.")] = 15,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
@@ -36,7 +36,7 @@ def overhead(
     check_writable(*([results / "result.json"] if results else []))
     with load(plan="dense", engine="onnxruntime") as scorer:
         identity = scorer.identity()
-        call = call_against_bare_run(scorer, warm_up=20, rounds=rounds)
+        call = call_against_bare_run(scorer, rounds=rounds)
     process = process_against_imports(picture, warm_up=2, rounds=process_rounds)
     imported = modules_of_import()
     passes = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,7 +14,7 @@ from deepbiq.diagnosis import circumstances
 from deepbiq.errors import EngineError, OptionError
 from deepbiq.memory import keep_freed_memory
 from deepbiq.scorer import load
-from deepbiq_benchmarks.alternation import TIMED_SECONDS, WARM_UP_SECONDS
+from deepbiq_benchmarks.alternation import METHOD
 from deepbiq_benchmarks.caffenet import write_caffenet
 from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
@@ -27,9 +27,7 @@ from deepbiq_benchmarks.peers_names import DEFAULT, EVERYWHERE
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.roof import Roof, measure_roof, sgemm_product
 
-OUTSIDE_ROUNDS = 200
-SGEMM = "SGEMM"
-"""What the matrix product among the peers is called."""
+OUTSIDE_ROUNDS = 40
 MOST_FAILURES = 10
 """Failures of a row that a result lists; their number is always there."""
 
@@ -127,15 +125,16 @@ def compare_with_peers(
         note("timing the default call against its network")
         outside = outside_of_network(plan.bundle, plan.threads)
         note("timing")
-        timed = {**peers, SGEMM: _sgemm_peer(roof)}
+        products = {f"SGEMM of {library}": library for library in roof.sgemm_of}
+        timed = {**peers, **{name: _sgemm_peer(roof, library) for name, library in products.items()}}
         seen = time_peers(timed, material.timed, material.timed_names, plan.rounds, advance)
-        product = seen.pop(SGEMM)
+        products_seen = {library: seen.pop(name) for name, library in products.items()}
         note("rating")
         rate_peers(peers, material.rated if material.dataset else [], seen, advance)
     default = seen[DEFAULT].timed
     if default is None:
         raise EngineError(f"the default call failed on every picture: {seen[DEFAULT].failures}")
-    sgemm = _sgemm_in_turn(roof, product, default.ms)
+    sgemm = _sgemm_in_turn(roof, products_seen, default.ms)
     rates = _Rates(roof, sgemm["gflops"])
     rows = [_row(offer, peers.get(offer.name), seen.get(offer.name), absent, rates) for offer in offers]
     checks = checks_of(rows, None if outside is None else outside["share"])
@@ -147,8 +146,7 @@ def compare_with_peers(
         "pictures_rated": len(material.rated),
         "pictures_timed": material.timed_names,
         "rounds": plan.rounds,
-        "warm_up": f"before every turn, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
-        "turn": f"median of as many calls as fit into {1000 * TIMED_SECONDS:g} ms, at least one",
+        **METHOD,
         "threads": plan.threads,
         "freed_memory_kept": kept,
         "rows": rows,
@@ -171,9 +169,9 @@ class _Rates:
     sgemm_gflops: float
 
 
-def _sgemm_peer(roof: Roof) -> Peer:
-    """The roof's fastest SGEMM as one more that gets its turns: a peak of another minute is another machine's."""
-    product = sgemm_product(roof.sgemm_by, roof.sgemm_side, roof.threads)
+def _sgemm_peer(roof: Roof, library: str) -> Peer:
+    """A library's fastest SGEMM as one more that gets its turns: a peak of another minute is another machine's."""
+    product = sgemm_product(library, roof.sgemm_sides[library], roof.threads)
 
     def score(_: Bgr) -> None:
         product()
@@ -181,16 +179,21 @@ def _sgemm_peer(roof: Roof) -> Peer:
     return Peer(score, "", rated=False)
 
 
-def _sgemm_in_turn(roof: Roof, seen: Seen, default_ms: float) -> dict[str, Any]:
-    if seen.timed is None or seen.ratio is None:
-        raise EngineError(f"the matrix product of {roof.sgemm_by} failed: {seen.failures}")
-    return {
-        "by": roof.sgemm_by,
-        "side": roof.sgemm_side,
-        "gflops": 2e-6 * roof.sgemm_side**3 / (seen.ratio * default_ms),
-        "ratio": seen.ratio,
-        **asdict(seen.timed),
+def _sgemm_in_turn(roof: Roof, seen: Mapping[str, Seen], default_ms: float) -> dict[str, Any]:
+    """Every library's SGEMM in its turns, and which of them was the fastest there."""
+    of = {
+        library: _product_in_turn(library, roof.sgemm_sides[library], found, default_ms)
+        for library, found in seen.items()
     }
+    by = max(of, key=lambda library: float(of[library]["gflops"]))
+    return {"by": by, "gflops": of[by]["gflops"], "of": of}
+
+
+def _product_in_turn(library: str, side: int, seen: Seen, default_ms: float) -> dict[str, Any]:
+    if seen.timed is None or seen.ratio is None:
+        raise EngineError(f"the matrix product of {library} failed: {seen.failures}")
+    gflops = 2e-6 * side**3 / (seen.ratio * default_ms)
+    return {"side": side, "gflops": gflops, "ratio": seen.ratio, **asdict(seen.timed)}
 
 
 def outside_of_network(bundle: Path, threads: int) -> dict[str, Any] | None:
@@ -203,7 +206,7 @@ def outside_of_network(bundle: Path, threads: int) -> dict[str, Any] | None:
     with load(bundle, threads=threads) as scorer:
         if scorer.engine.name != EVERYWHERE:
             return None
-        pair = call_against_bare_run(scorer, threads=threads, warm_up=20, rounds=OUTSIDE_ROUNDS)
+        pair = call_against_bare_run(scorer, threads=threads, rounds=OUTSIDE_ROUNDS)
     return {**pair, "share": 1 - 1 / pair["ratio"]}
 
 

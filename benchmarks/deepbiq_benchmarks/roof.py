@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,15 @@ import onnx
 from onnx import helper, numpy_helper
 
 from deepbiq.cores import usable_cores
+from deepbiq_benchmarks.alternation import time_calls
 from deepbiq_benchmarks.graph_cost import Cost
 
 SIDES = (512, 1024, 2048)
 """Of the square matrices: small ones stay in the cache, large ones waste less at their borders."""
 COPIED_BYTES = 1 << 28
 """256 MiB from and to: far beyond any cache."""
-REPEATS = 5
+SECONDS, LEAST_REPEATS = 0.25, 5
+"""How long each measurement goes on after its warm-up, and how often at least; the best repeat counts."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,21 @@ class Roof:
         threads: Threads of each measurement.
         sgemm_gflops: FP32 matrix product, 10**9 operations a second; a multiply-add is two operations.
         sgemm_by: The library that reached it.
-        sgemm_side: Side of the matrices that it reached it with.
         int8_gops: Product of uint8 and int8 matrices into int32, likewise.
         int8_by: The operator that reached it.
         memory_gbps: Copy, bytes read and bytes written together, 10**9 a second (the count of STREAM's Copy).
         sgemm_of: What every library reached.
+        sgemm_sides: Side of the matrices that it reached it with.
     """
 
     threads: int
     sgemm_gflops: float
     sgemm_by: str
-    sgemm_side: int
     int8_gops: float
     int8_by: str
     memory_gbps: float
     sgemm_of: dict[str, float]
+    sgemm_sides: dict[str, int]
 
     def milliseconds(self, cost: Cost) -> float:
         """The least time for a cost: whichever is longer, its arithmetic or its bytes (Williams et al., 2009)."""
@@ -71,13 +72,12 @@ def measure_roof(threads: int, *, sides: tuple[int, ...] = SIDES, copied_bytes: 
         sides: Sides of the square matrices.
         copied_bytes: Size of the copy.
     """
-    rates = {
-        (library, side): _rate(sgemm_product(library, side, threads), side)
-        for library in _sgemm_libraries(threads)
-        for side in sides
-    }
-    sgemm_by, sgemm_side = max(rates, key=rates.__getitem__)
-    sgemm_of = {library: max(rates[library, side] for side in sides) for library, _ in rates}
+    sgemm_of, sgemm_sides = {}, {}
+    for library in _sgemm_libraries(threads):
+        rates = {side: _rate(sgemm_product(library, side, threads), side) for side in sides}
+        sgemm_sides[library] = max(rates, key=rates.__getitem__)
+        sgemm_of[library] = rates[sgemm_sides[library]]
+    sgemm_by = max(sgemm_of, key=sgemm_of.__getitem__)
     int8 = {name: _onnxruntime_rate(name, sides, threads) for name in ("MatMulInteger", "QLinearMatMul")}
     int8_by = max(int8, key=int8.__getitem__)
     bandwidth = _copy_rate(copied_bytes, threads)
@@ -85,11 +85,11 @@ def measure_roof(threads: int, *, sides: tuple[int, ...] = SIDES, copied_bytes: 
         threads=threads,
         sgemm_gflops=sgemm_of[sgemm_by],
         sgemm_by=sgemm_by,
-        sgemm_side=sgemm_side,
         int8_gops=int8[int8_by],
         int8_by=f"onnxruntime {int8_by}",
         memory_gbps=bandwidth,
         sgemm_of=sgemm_of,
+        sgemm_sides=sgemm_sides,
     )
 
 
@@ -120,13 +120,7 @@ def _rate(product: Callable[[], object], side: int) -> float:
 
 
 def _best_seconds(call: Callable[[], object]) -> float:
-    call()
-    best = float("inf")
-    for _ in range(REPEATS):
-        start = perf_counter()
-        call()
-        best = min(best, perf_counter() - start)
-    return best
+    return min(time_calls(call, SECONDS, least=LEAST_REPEATS))
 
 
 def _onnxruntime_rate(operator: str, sides: tuple[int, ...], threads: int) -> float:

@@ -24,7 +24,7 @@ from deepbiq.graphs import Graph, graph_of
 from deepbiq.sampling import sample
 from deepbiq.scale import bring_to_scale, resize
 from deepbiq.scorer import Scorer, load
-from deepbiq_benchmarks.alternation import Timed, Times, summarise, time_in_turn
+from deepbiq_benchmarks.alternation import Timed, time_in_turn
 from deepbiq_benchmarks.graph_cost import Cost
 from deepbiq_benchmarks.lines import fit_line
 from deepbiq_benchmarks.peers import Bgr
@@ -210,14 +210,14 @@ def _all_series(
 
 def _crop_points(plan: ScalingPlan, scorers: Mapping[int, Scorer], picture: Bgr, roof: Roof) -> list[Point]:
     graph = _graph_of(next(iter(scorers.values())))
-    times = _times({n: partial(scorer, picture) for n, scorer in scorers.items()}, plan.rounds)
+    times = time_in_turn({n: partial(scorer, picture) for n, scorer in scorers.items()}, plan.rounds)
     return [Point(n, times[n], roof.milliseconds(scorer_cost(s, graph, picture)), n) for n, s in scorers.items()]
 
 
 def _megapixel_points(plan: ScalingPlan, scorer: Scorer, scale: str, roof: Roof) -> Iterator[Point]:
     graph = _graph_of(scorer)
     photos = {size: photo_of(plan.picture, size) for size in plan.megapixels}
-    times = _times({size: partial(scorer, photo) for size, photo in photos.items()}, plan.rounds)
+    times = time_in_turn({size: partial(scorer, photo) for size, photo in photos.items()}, plan.rounds)
     for size, photo in photos.items():
         setting = scorer.setting
         small = bring_to_scale(photo, setting.scale)
@@ -231,7 +231,7 @@ def _batch_points(plan: ScalingPlan, scorer: Scorer, picture: Bgr, roof: Roof) -
     setting, graph = scorer.setting, _graph_of(scorer)
     crops = sample(picture, setting.plan, setting.size, setting.stride).images
     batches = {n: np.ascontiguousarray(np.resize(crops, (n, *crops.shape[1:]))) for n in plan.batches}
-    times = _times({n: partial(scorer.engine.features, images) for n, images in batches.items()}, plan.rounds)
+    times = time_in_turn({n: partial(scorer.engine.features, images) for n, images in batches.items()}, plan.rounds)
     costs = {n: network_cost(scorer, graph, images.shape) for n, images in batches.items()}
     return [Point(n, times[n], roof.milliseconds(costs[n]), n) for n in batches]
 
@@ -240,23 +240,13 @@ def _thread_points(
     plan: ScalingPlan, scorers: Mapping[int, Scorer], picture: Bgr, roofs: Mapping[int, Roof]
 ) -> list[Point]:
     cost = _dense_cost(next(iter(scorers.values())), picture)
-    times = _times({n: partial(scorer, picture) for n, scorer in scorers.items()}, plan.rounds)
+    times = time_in_turn({n: partial(scorer, picture) for n, scorer in scorers.items()}, plan.rounds)
     # Against one over the threads, work that is shared makes a line whose intercept is the work that is not.
     return [Point(n, times[n], roofs[n].milliseconds(cost), 1 / n) for n in scorers]
 
 
 def _dense_cost(scorer: Scorer, picture: Bgr) -> Cost:
     return scorer_cost(scorer, _graph_of(scorer), picture)
-
-
-def _times(calls: Mapping[float, Callable[[], object]], rounds: int) -> dict[float, Timed]:
-    """Times calls in turn; their faults are ours and end the run."""
-    faults: dict[str, list[Exception]] = {}
-    times: Times = {}
-    time_in_turn({str(x): call for x, call in calls.items()}, rounds, faults, times)
-    for errors in faults.values():
-        raise errors[0]
-    return {x: summarise(times[str(x)]) for x in calls}
 
 
 def _memory_of(photo: Bgr, scorer: Scorer, scale: str, bundle: Path) -> float:

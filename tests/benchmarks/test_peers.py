@@ -20,7 +20,7 @@ from deepbiq.cli.main import app
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
 from deepbiq_benchmarks import peers_material
-from deepbiq_benchmarks.alternation import summarise, time_in_pairs, time_in_turn
+from deepbiq_benchmarks.alternation import summarise, time_in_pairs, time_in_turn, warm_up
 from deepbiq_benchmarks.peers import Absent, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
@@ -73,7 +73,7 @@ def test_every_turn_is_compared_with_the_references_turn_before_it(monkeypatch):
         order.append(call())
         return next(mood) * lasts[order[-1]]
 
-    monkeypatch.setattr("deepbiq_benchmarks.alternation._turn", turn)
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.time_turn", turn)
     times, ratios, faults = {}, {}, {}
     time_in_pairs({name: partial(str, name) for name in lasts}, "first", 2, faults, times, ratios)
     assert order == ["first", "slow", "first", "quick"] * 2
@@ -99,22 +99,40 @@ def test_the_median_and_its_spread_are_in_milliseconds():
 
 
 def test_everybody_has_a_turn_in_every_round_after_uncounted_calls():
-    order, times, faults = [], {}, {}
+    order, rounds = [], []
     calls = {
-        "slow": lambda: (order.append("slow"), sleep(0.06)),
+        "slow": lambda: (order.append("slow"), sleep(0.3)),
         "quick": lambda: (order.append("quick"), sleep(0.001)),
     }
-    time_in_turn(calls, 3, faults, times)
-    assert {name: len(seconds) for name, seconds in times.items()} == {"slow": 3, "quick": 3}
+    timed = time_in_turn(calls, 2, lambda: rounds.append(len(order)))
+    assert {name: found.n for name, found in timed.items()} == {"slow": 2, "quick": 2}
     turns = [name for place, name in enumerate(order) if place == 0 or order[place - 1] != name]
-    assert turns == ["slow", "quick"] * 3
-    assert order.count("slow") == 6  # one uncounted and one counted call last long enough
-    assert order.count("quick") > 6
-    assert min(times["slow"]) >= 0.06
-    assert not faults
+    assert turns == ["slow", "quick"] * 2
+    assert order.count("slow") == 4  # one uncounted and one counted call last long enough
+    assert order.count("quick") > 4
+    assert rounds[1] == len(order)
+    assert len(rounds) == 2
+    assert timed["slow"].ms >= 300
 
 
-def test_a_peer_that_fails_on_a_picture_is_left_out_there_and_the_others_go_on():
+def test_uncounted_calls_go_on_until_threads_have_found_their_cores(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 3)
+    calls = []
+    warm_up(lambda: calls.append("quick"))
+    assert calls == ["quick"] * 3
+    warm_up(lambda: calls.append("slow") or [next(clock) for _ in range(3)])
+    assert calls[3:] == ["slow"]
+
+
+def test_what_raises_ends_all_turns():
+    with pytest.raises(ValueError, match="no number"):
+        time_in_turn({"first": nothing, "broken": partial(int, "no number")}, 1)
+
+
+def test_a_peer_that_fails_on_a_picture_is_left_out_there_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
     peers = {"fussy": Peer(fussy, "1"), "fine": Peer(blue, "1")}
     pictures = [np.full((512, 512, 3), value, np.uint8) for value in BLUES[:3]]
     seen = time_peers(peers, pictures, ["a", "b", "c"], 2, nothing)
@@ -257,8 +275,9 @@ def test_only_medians_that_a_few_turns_do_not_settle_go_on():
 
 @pytest.mark.slow
 def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_path, monkeypatch):
-    # More turns for unsettled medians have a test of their own; here they would only cost minutes.
+    # More turns for unsettled medians and warming up have tests of their own; here they would only cost minutes.
     monkeypatch.setattr("deepbiq_benchmarks.peers_measure.MOST_ROUNDS", 1)
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
     results = tmp_path / "results"
     results.mkdir()
     words = ["--root", data_set, "--dataset", "csv", "--bundle", tiny_bundle, "--rounds", 2, "--threads", 1]
@@ -278,7 +297,8 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert (default["ratio"], default["rated_n"]) == (1, len(BLUES))
     ran = [name for name, entry in rows.items() if entry["ms"] is not None and name != DEFAULT]
     assert {rows[name]["n"] for name in ran} == {4}
-    assert default["n"] == 4 * (len(ran) + 1)  # before every turn of the others, SGEMM's too
+    products = result["sgemm_in_turn"]["of"]
+    assert default["n"] == 4 * (len(ran) + len(products))  # before every turn of the others, products' too
     assert default["plcc"] == pytest.approx(1)
     assert default["note"] == "dense, fp32, onnxruntime"
     crops = rows["25 crops of EfficientNet-Lite0, onnxruntime"]
@@ -292,10 +312,13 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
     assert result["freed_memory_kept"] == (platform.libc_ver()[0] == "glibc")
-    in_turn = result["sgemm_in_turn"]
-    assert in_turn["n"] == 4
-    assert in_turn["gflops"] == pytest.approx(2e-6 * in_turn["side"] ** 3 / (in_turn["ratio"] * default["ms"]))
-    for key, rate in (("sgemm_ms", in_turn["gflops"]), ("sgemm_before_ms", result["roof"]["sgemm_gflops"])):
+    assert set(products) == set(result["roof"]["sgemm_of"])
+    for product in products.values():
+        assert product["n"] == 4
+        assert product["gflops"] == pytest.approx(2e-6 * product["side"] ** 3 / (product["ratio"] * default["ms"]))
+    fastest = max(product["gflops"] for product in products.values())
+    assert result["sgemm_in_turn"]["gflops"] == products[result["sgemm_in_turn"]["by"]]["gflops"] == fastest
+    for key, rate in (("sgemm_ms", fastest), ("sgemm_before_ms", result["roof"]["sgemm_gflops"])):
         assert rows[CAFFENET_DENSE][key] == pytest.approx(2e3 * rows[CAFFENET_DENSE]["gmacs"] / rate)
     assert rows[CAFFENET_CROPS]["gmacs"] == pytest.approx(25 * 0.7203, abs=0.001)
     assert done.exit_code == (0 if result["passes"] else 1)
@@ -307,7 +330,8 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert "**deepbiq as it is** (dense, fp32, onnxruntime)" in again.stdout
 
 
-def test_without_any_peer_only_deepbiq_runs(tiny_bundle, samples):
+def test_without_any_peer_only_deepbiq_runs(tiny_bundle, samples, monkeypatch):
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
     words = ["--images", samples[0], "--bundle", tiny_bundle, "--rounds", 1, "--threads", 1, "--plan", "dense"]
     done = bench(*words, "--precision", "fp32", "--peer", "deepbiq dense", "--peer", "openvino", "--format", "text")
     assert done.exit_code in (0, 1), done.stderr
