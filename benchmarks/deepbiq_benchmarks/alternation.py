@@ -112,27 +112,28 @@ def time_in_pairs(
     times: Times,
     ratios: Ratios,
 ) -> None:
-    """Gives every function `rounds` turns, each right after one of the reference, and notes how the two compare.
+    """Gives every function `rounds` turns, each between two of the reference, and notes how they compare.
 
-    What disturbs a machine comes and goes within a round; it rarely does between two turns that follow each other.
+    What disturbs a machine comes and goes within a round; it rarely does between turns that follow each other. And
+    a machine that steadily becomes slower is as fast between the two turns as it is in their mean.
 
     Args:
         calls: Functions by name.
         reference: Name of the one that all are compared with; where it is not among them there are no ratios.
         rounds: At least 1.
         faults: Exceptions by name, added to; one that raised gets no further turn in this call.
-        times: Seconds by name, added to; the reference has a turn for every other function's.
-        ratios: Added to, by name: a turn's time over that of the reference's turn before it.
+        times: Seconds by name, added to; the reference has a turn more than all others together in every round.
+        ratios: Added to, by name: a turn's time over the geometric mean of the reference's before and after it.
     """
     turns = _Turns(calls, faults, times)
     others = [name for name in calls if name != reference]
     for _ in range(rounds):
-        if not others:
-            turns.take(reference)
+        before = turns.take(reference)
         for name in others:
-            before, taken = turns.take(reference), turns.take(name)
-            if before is not None and taken is not None:
-                ratios.setdefault(name, []).append(taken / before)
+            taken, after = turns.take(name), turns.take(reference)
+            if before is not None and taken is not None and after is not None:
+                ratios.setdefault(name, []).append(taken / math.sqrt(before * after))
+            before = after
 
 
 class _Turns:

@@ -51,7 +51,7 @@ def time_peers(
     rounds: int,
     advance: Callable[[], None],
 ) -> dict[str, Seen]:
-    """Times all peers in turn on every picture, each beside the first; those whose ratio is not settled go on.
+    """Times all peers in turn on every picture, each between two turns of the first; unsettled ratios go on.
 
     A peer that fails on a picture is left out on that picture only.
 

@@ -63,9 +63,9 @@ def bench(*words):
     return CliRunner().invoke(app, ["bench", "peers", *map(str, words)])
 
 
-def test_every_turn_is_compared_with_the_references_turn_before_it(monkeypatch):
-    """A machine that becomes ten times slower in the middle changes no ratio."""
-    mood = iter([1, 1, 1, 1, 10, 10, 10, 10])
+def test_every_turn_is_compared_with_the_references_turns_before_and_after_it(monkeypatch):
+    """A machine that becomes slower with every turn, and ten times slower between rounds, changes no ratio."""
+    mood = iter([1, 2, 4, 8, 16, 10, 20, 40, 80, 160])
     lasts = {"first": 2.0, "slow": 6.0, "quick": 1.0}
     order = []
 
@@ -76,9 +76,9 @@ def test_every_turn_is_compared_with_the_references_turn_before_it(monkeypatch):
     monkeypatch.setattr("deepbiq_benchmarks.alternation.time_turn", turn)
     times, ratios, faults = {}, {}, {}
     time_in_pairs({name: partial(str, name) for name in lasts}, "first", 2, faults, times, ratios)
-    assert order == ["first", "slow", "first", "quick"] * 2
-    assert ratios == {"slow": [3, 3], "quick": [0.5, 0.5]}
-    assert times == {"first": [2, 2, 20, 20], "slow": [6, 60], "quick": [1, 10]}
+    assert order == ["first", "slow", "first", "quick", "first"] * 2
+    assert ratios == {"slow": pytest.approx([3, 3]), "quick": pytest.approx([0.5, 0.5])}
+    assert times == {"first": [2, 8, 32, 20, 80, 320], "slow": [12, 120], "quick": [8, 80]}
     assert not faults
 
 
@@ -298,7 +298,8 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     ran = [name for name, entry in rows.items() if entry["ms"] is not None and name != DEFAULT]
     assert {rows[name]["n"] for name in ran} == {4}
     products = result["sgemm_in_turn"]["of"]
-    assert default["n"] == 4 * (len(ran) + len(products))  # before every turn of the others, products' too
+    # Around every turn of the others, products' too.
+    assert default["n"] == 4 * (len(ran) + len(products) + 1)
     assert default["plcc"] == pytest.approx(1)
     assert default["note"] == "dense, fp32, onnxruntime"
     crops = rows["25 crops of EfficientNet-Lite0, onnxruntime"]
