@@ -18,7 +18,7 @@ from deepbiq.engines.prepared import session_options
 from deepbiq.engines.projecting import project
 from deepbiq.graphs import graph_of
 from deepbiq.scorer import Scorer
-from deepbiq_benchmarks.alternation import METHOD, time_call, time_in_turn
+from deepbiq_benchmarks.alternation import METHOD, Ratios, Times, summarise, time_call, time_in_pairs
 from deepbiq_benchmarks.processes import peak_memory_mb, run_process
 
 LIBRARIES = "import numpy, cv2, onnxruntime"
@@ -43,9 +43,15 @@ def call_against_bare_run(scorer: Scorer, *, rounds: int, threads: int | None = 
     session = ort.InferenceSession(graph.model, session_options(threads or 0), providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     feeds = {graph.input_name: picture[None]}
-    both = {"call": lambda: scorer(picture), "bare run": lambda: session.run([graph.output_name], feeds)}
-    call, bare = (timed.ms for timed in time_in_turn(both, rounds).values())
-    return {"call_ms": call, "bare_run_ms": bare, "ratio": call / bare, **METHOD, "n": rounds}
+    both = {"bare run": lambda: session.run([graph.output_name], feeds), "call": lambda: scorer(picture)}
+    faults: dict[str, list[Exception]] = {}
+    times: Times = {}
+    ratios: Ratios = {}
+    time_in_pairs(both, "bare run", rounds, faults, times, ratios)
+    for errors in faults.values():
+        raise errors[0]
+    bare, call = (summarise(times[name]).ms for name in both)
+    return {"call_ms": call, "bare_run_ms": bare, "ratio": median(ratios["call"]), **METHOD, "n": rounds}
 
 
 def process_against_imports(picture: Path, *, warm_up: int, rounds: int) -> dict[str, Any]:
