@@ -27,7 +27,7 @@ def files(
         typer.Argument(help="Photographs: files, folders, globs. They are streamed, and tiled to large ones."),
     ],
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of every size.")] = 30,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of every size.")] = 12,
     stream_pictures: Annotated[int, typer.Option(min=1, help="Most files of the stream.")] = 500,
     stream_rounds: Annotated[int, typer.Option(min=1, help="Rounds of stream and loop.")] = 3,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,

@@ -17,7 +17,7 @@ MEMORY_LIMIT_MB = 350.0
 
 def overhead(
     picture: Annotated[Path, typer.Argument(help="A photo for the whole-process measurement.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = 40,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = 20,
     process_rounds: Annotated[int, typer.Option(min=1, help="Counted rounds of whole processes.")] = 15,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,

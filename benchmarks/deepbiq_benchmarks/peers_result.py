@@ -27,7 +27,7 @@ from deepbiq_benchmarks.peers_names import DEFAULT, EVERYWHERE
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.roof import Roof, measure_roof, sgemm_product
 
-OUTSIDE_ROUNDS = 40
+OUTSIDE_ROUNDS = 20
 MOST_FAILURES = 10
 """Failures of a row that a result lists; their number is always there."""
 

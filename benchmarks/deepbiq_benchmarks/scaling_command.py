@@ -36,7 +36,7 @@ def scaling(
         list[int] | None,
         typer.Option(min=1, help="Crops in one run of the network; repeatable (default: 1 to 25)."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of every point.")] = 15,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of every point.")] = 6,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads, the most of the series of threads (default: one per core).")
     ] = None,

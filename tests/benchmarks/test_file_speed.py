@@ -93,7 +93,7 @@ def test_each_bound_can_be_missed(changes, name):
     assert name in missed[0]
 
 
-def test_the_command_writes_what_it_measured(samples, tmp_path):
+def test_the_command_writes_what_it_measured(short_turns, samples, tmp_path):
     code, stdout = run(
         samples[0].parent, "--rounds", 1, "--stream-pictures", 4, "--stream-rounds", 1,
         "--results", tmp_path, "--format", "json",

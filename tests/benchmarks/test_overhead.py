@@ -1,7 +1,10 @@
 """`deepbiq bench overhead` runs for real; its figures are for results files, not for tests."""
 
 import json
+import math
+from statistics import median
 
+import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="install deepbiq[bench]")
@@ -9,17 +12,25 @@ pytest.importorskip("scipy", reason="install deepbiq[bench]")
 from typer.testing import CliRunner
 
 from deepbiq.cli.main import app
+from deepbiq_benchmarks.alternation import time_turn
 from deepbiq_benchmarks.overhead import modules_of_import
 
 
-def test_it_measures_and_writes(samples, tmp_path):
+def test_it_measures_and_writes(short_turns, samples, tmp_path, monkeypatch):
+    turns = []
+    monkeypatch.setattr(
+        "deepbiq_benchmarks.alternation.time_turn", lambda call: turns.append(time_turn(call)) or turns[-1]
+    )
     command = ["bench", "overhead", str(samples[0]), "--rounds", "2", "--process-rounds", "1", "--format", "json"]
     done = CliRunner().invoke(app, [*command, "--results", str(tmp_path)])
     assert done.exit_code in (0, 1), done.stderr  # 1 when a bound is missed, as it may be on a busy machine
     result = json.loads(done.stdout)
+    rounds = np.reshape(turns, (2, 3))  # bare run, call, bare run
     assert result["call"]["ratio"] == pytest.approx(
-        result["call"]["call_ms"] / result["call"]["bare_run_ms"], rel=0.5
+        median(call / math.sqrt(before * after) for before, call, after in rounds)
     )
+    assert result["call"]["call_ms"] == pytest.approx(1000 * median(rounds[:, 1]))
+    assert result["call"]["bare_run_ms"] == pytest.approx(1000 * median(rounds[:, ::2].ravel()))
     assert result["process"]["ratio"] > 1
     assert result["passes"]["memory"] == (result["process"]["peak_memory_mb"] <= 350)
     assert done.exit_code == (0 if all(result["passes"].values()) else 1)

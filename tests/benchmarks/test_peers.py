@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from functools import partial
 from importlib.util import find_spec
@@ -98,10 +99,12 @@ def test_the_median_and_its_spread_are_in_milliseconds():
     assert (timed.p10_ms, timed.p90_ms) == pytest.approx((1.4, 7.0))
 
 
-def test_everybody_has_a_turn_in_every_round_after_uncounted_calls():
+def test_everybody_has_a_turn_in_every_round_after_uncounted_calls(monkeypatch):
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0.02)
+    monkeypatch.setattr("deepbiq_benchmarks.alternation.TIMED_SECONDS", 0.05)
     order, rounds = [], []
     calls = {
-        "slow": lambda: (order.append("slow"), sleep(0.3)),
+        "slow": lambda: (order.append("slow"), sleep(0.06)),
         "quick": lambda: (order.append("quick"), sleep(0.001)),
     }
     timed = time_in_turn(calls, 2, lambda: rounds.append(len(order)))
@@ -112,7 +115,7 @@ def test_everybody_has_a_turn_in_every_round_after_uncounted_calls():
     assert order.count("quick") > 4
     assert rounds[1] == len(order)
     assert len(rounds) == 2
-    assert timed["slow"].ms >= 300
+    assert timed["slow"].ms >= 60
 
 
 def test_uncounted_calls_go_on_until_threads_have_found_their_cores(monkeypatch):
@@ -131,14 +134,17 @@ def test_what_raises_ends_all_turns():
         time_in_turn({"first": nothing, "broken": partial(int, "no number")}, 1)
 
 
-def test_a_peer_that_fails_on_a_picture_is_left_out_there_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
+@pytest.mark.parametrize(("settled", "times_the_rounds"), [(math.inf, 1), (-1, 5)])
+def test_a_peer_that_fails_on_a_picture_is_left_out_there_and_the_others_go_on(
+    short_turns, monkeypatch, settled, times_the_rounds
+):
+    monkeypatch.setattr("deepbiq_benchmarks.peers_measure.SETTLED", settled)
     peers = {"fussy": Peer(fussy, "1"), "fine": Peer(blue, "1")}
     pictures = [np.full((512, 512, 3), value, np.uint8) for value in BLUES[:3]]
     seen = time_peers(peers, pictures, ["a", "b", "c"], 2, nothing)
-    # Two rounds of three pictures, or of two; up to five times as many where the median is not settled.
-    assert seen["fine"].timed.n in range(6, 31, 3)
-    assert seen["fussy"].timed.n in range(4, 21, 2)
+    # Two rounds of three pictures; of two, but with a turn before and after the other's.
+    assert seen["fine"].timed.n == 6 * times_the_rounds
+    assert seen["fussy"].timed.n == 8 * times_the_rounds
     assert seen["fussy"].failures == {"b": "ArithmeticError: not this blue"}
     assert not seen["fine"].failures
 
@@ -274,10 +280,9 @@ def test_only_medians_that_a_few_turns_do_not_settle_go_on():
 
 
 @pytest.mark.slow
-def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_path, monkeypatch):
-    # More turns for unsettled medians and warming up have tests of their own; here they would only cost minutes.
+def test_the_command_measures_writes_and_compares(short_turns, tiny_bundle, data_set, tmp_path, monkeypatch):
+    # More turns for unsettled medians have tests of their own; here they would only cost minutes.
     monkeypatch.setattr("deepbiq_benchmarks.peers_measure.MOST_ROUNDS", 1)
-    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
     results = tmp_path / "results"
     results.mkdir()
     words = ["--root", data_set, "--dataset", "csv", "--bundle", tiny_bundle, "--rounds", 2, "--threads", 1]
@@ -309,7 +314,6 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert rows["25 crops of EfficientNet-Lite0, pytorch"]["reason"]  # the tiny network is none of PyTorch's
     outside = result["outside_of_network"]
     assert outside["share"] == pytest.approx(1 - 1 / outside["ratio"])
-    assert outside["ratio"] == pytest.approx(outside["call_ms"] / outside["bare_run_ms"], rel=0.5)
     assert rows[CAFFENET_DENSE]["note"] == "random weights: timed only"
     assert rows[CAFFENET_DENSE]["srocc"] is None
     assert rows[CAFFENET_DENSE]["gmacs"] == pytest.approx(9.147, abs=0.001)
@@ -332,8 +336,7 @@ def test_the_command_measures_writes_and_compares(tiny_bundle, data_set, tmp_pat
     assert "**deepbiq as it is** (dense, fp32, onnxruntime)" in again.stdout
 
 
-def test_without_any_peer_only_deepbiq_runs(tiny_bundle, samples, monkeypatch):
-    monkeypatch.setattr("deepbiq_benchmarks.alternation.WARM_UP_SECONDS", 0)
+def test_without_any_peer_only_deepbiq_runs(short_turns, tiny_bundle, samples):
     words = ["--images", samples[0], "--bundle", tiny_bundle, "--rounds", 1, "--threads", 1, "--plan", "dense"]
     done = bench(*words, "--precision", "fp32", "--peer", "deepbiq dense", "--peer", "openvino", "--format", "text")
     assert done.exit_code in (0, 1), done.stderr

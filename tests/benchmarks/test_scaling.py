@@ -48,7 +48,7 @@ def test_photos_have_their_size_and_begin_with_the_picture(megapixels):
 
 
 @pytest.mark.slow
-def test_the_command_measures_every_series(tiny_bundle, samples, tmp_path):
+def test_the_command_measures_every_series(short_turns, tiny_bundle, samples, tmp_path):
     words = ["bench", "scaling", str(samples[0]), "--bundle", str(tiny_bundle), "--precision", "fp32"]
     words += ["--rounds", "1", "--threads", "1", "--crops", "1", "--crops", "3", "--batch", "2"]
     words += ["--megapixels", "0.25", "--megapixels", "7", "--megapixels", "9", "--results", str(tmp_path)]

@@ -1,5 +1,6 @@
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,23 +135,31 @@ def test_rows_that_cannot_be_written_are_written_once_and_told(open_results, num
 
 
 def test_nobody_goes_on_with_rows_that_cannot_be_written(open_results, scorer, mixed, monkeypatch):
-    prepared = []
+    prepared, closing = [], threading.Event()
+    real = ThreadPoolExecutor.shutdown
+
+    def noted(*args, **options):
+        closing.set()
+        real(*args, **options)
 
     class Noting(PictureWhile):
         def prepare(self, listed):
             prepared.append(listed)
+            # All but the first are in work when its row is refused.
+            assert listed == mixed[0] or closing.wait(60)
             return super().prepare(listed)
 
     def full(rows):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", noted)
     with open_results() as results:
         results.take_stock(mixed)
         monkeypatch.setattr(results, "append", full)
         with pytest.raises(OSError, match="No space left") as caught:
             finish(results, grade_locally(scorer, Noting(), never), shard_rows=1)
         assert not [t for t in threading.enumerate() if t.name.startswith("deepbiq-stream")], caught
-    assert len(prepared) < len(mixed)
+    assert len(prepared) <= 1 + Noting.count + scorer.engine.workers
 
 
 def test_superseded_rows_are_removed(tmp_path, open_results, numbered):
