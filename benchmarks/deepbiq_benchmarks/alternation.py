@@ -17,9 +17,9 @@ and its own have a core each: a scheduler may wake them all on one core, where a
 threads, and spread them only once that core has been busy for a while, up to 0.15 s where this was measured."""
 
 TIMED_SECONDS = 0.5
-"""A turn's time is the median of as many calls as fit, at least one. On a virtual machine a few calls in a hundred
-take three times as long as the others; a median of three of them, as fit into a tenth of this time, is often one of
-those, and ratios of turns then need ten times as many turns to settle."""
+"""A turn's time is the median of as many calls as fit, at least one. On one virtual machine where this was measured
+a few calls in a hundred took three times as long as the others; a median of three, as fit into a tenth of this
+time, is often one of those, and ratios of such turns hardly settle."""
 
 METHOD = {
     "warm_up": f"before every turn, uncounted calls for at least {1000 * WARM_UP_SECONDS:g} ms",
