@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,13 @@ from deepbiq.plans import Plan
 from deepbiq.regression import LinearRegressor
 from deepbiq.scorer import load
 from deepbiq.setting import settle
+from deepbiq_benchmarks.alternation import time_in_turn
 from deepbiq_benchmarks.peers import RANDOM_WEIGHTS, Bgr, Offer, Peer
 from deepbiq_benchmarks.peers_names import CROPS, crops_name
 
 BATCHES = (25, 5)
 SEED = 0
-TRIALS = 3
+TRIAL_TURNS = 4
 INSTALL = "pip install 'deepbiq[peers]'"
 INSTALL_TORCH = "pip install 'deepbiq[export]'"
 
@@ -106,7 +106,8 @@ def _open(folder: Callable[[], Path], maker: _Maker, threads: int, rated: bool, 
     runner = maker(bundle, graph, threads)
     head = settle(bundle, Plan("random", CROPS), "prediction-avg", "auto").heads["prediction"]
     ways = {batch: _Crops(runner.features_of(batch), graph.input_size, batch, head) for batch in BATCHES}
-    batch = min(BATCHES, key=lambda batch: _seconds(ways[batch], trial))
+    trials = time_in_turn({batch: partial(way, trial) for batch, way in ways.items()}, TRIAL_TURNS)
+    batch = min(BATCHES, key=lambda batch: trials[batch].ms)
     score, size = ways[batch], graph.input_size
     return Peer(
         score=score if rated else partial(_timed_only, score),
@@ -138,16 +139,6 @@ class _Crops:
 
 def _timed_only(score: _Crops, bgr: Bgr) -> None:
     score(bgr)
-
-
-def _seconds(score: _Crops, picture: Bgr) -> float:
-    """The best of some trials, after one that is not counted."""
-    taken = []
-    for _ in range(1 + TRIALS):
-        start = perf_counter()
-        score(picture)
-        taken.append(perf_counter() - start)
-    return min(taken[1:])
 
 
 def _in_onnxruntime(bundle: Bundle, graph: Graph, threads: int) -> _Runner:  # noqa: ARG001  # one form for all

@@ -196,7 +196,7 @@ def test_packages_run_where_they_are_installed_and_say_what_is_missing_elsewhere
             found.close()
 
 
-def test_crops_score_the_same_in_every_library_that_is_installed(tiny_bundle):
+def test_crops_score_the_same_in_every_library_that_is_installed(short_turns, tiny_bundle):
     picture = np.random.default_rng(0).integers(0, 256, (200, 120, 3), dtype=np.uint8)
     scores = {}
     for offer in crops_offers(tiny_bundle, lambda: tiny_bundle, 1):
