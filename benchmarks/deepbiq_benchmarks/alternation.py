@@ -28,6 +28,10 @@ METHOD = {
 """What a result says about its turns."""
 
 Name = TypeVar("Name", bound=Hashable)
+Times = dict[str, list[float]]
+"""Seconds of every turn, by name."""
+Ratios = dict[str, list[float]]
+"""Times of turns as parts of the reference's, by name."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +164,6 @@ class _Turns:
             return None
         self._times.setdefault(name, []).append(taken)
         return taken
-
-
-Times = dict[str, list[float]]
-"""Seconds of every turn, by name."""
-Ratios = dict[str, list[float]]
-"""Times of turns as parts of the reference's, by name."""
 
 
 def summarise(seconds: list[float]) -> Timed:

@@ -34,7 +34,7 @@ def call_against_bare_run(scorer: Scorer, *, rounds: int, threads: int | None = 
         threads: Of the bare run; None leaves the choice to ONNX Runtime, as it is the scorer's.
 
     Returns:
-        Medians in milliseconds and the ratio of the medians.
+        Medians in milliseconds, and the median of the ratios of turns that follow each other.
     """
     import onnxruntime as ort
 
