@@ -77,7 +77,8 @@ def scaling_text(result: Result) -> str:
 def _line_words(line: Result | None, fitted_on: str) -> str:
     if line is None:
         return "-"
-    return f"{line['slope']:.3g} ms x {fitted_on} {line['intercept']:+.3g} ms"
+    intercept = round(line["intercept"], 6) + 0.0  # what rounding leaves of nought is none, and has no sign
+    return f"{line['slope']:.3g} ms x {fitted_on} {intercept:+.3g} ms"
 
 
 def _memory_words(check: Result) -> str:
