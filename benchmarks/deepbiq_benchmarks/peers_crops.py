@@ -29,6 +29,7 @@ from deepbiq_benchmarks.peers_names import CROPS, crops_name
 BATCHES = (25, 5)
 SEED = 0
 TRIAL_TURNS = 4
+"""Of either batch size: where the machine is now faster, now slower, the best of a few calls says little."""
 INSTALL = "pip install 'deepbiq[peers]'"
 INSTALL_TORCH = "pip install 'deepbiq[export]'"
 

@@ -43,7 +43,8 @@ def scaling_table(results: Sequence[Result]) -> str:
             "",
             *(f"- Memory, {_memory_words(check)}" for check in result["memory"]),
             "",
-            f"*{result['engine']} {result['version']}, model {result['model']}, {result['threads']} threads; roof: "
+            f"*{result['engine']} {result['version']}, model {result['model']}, {result['threads']} threads, "
+            f"medians of {result['rounds']} turns; roof: "
             f"SGEMM {roof['sgemm_gflops']:.0f} GFLOP/s, INT8 {roof['int8_gops']:.0f} GOP/s, memory "
             f"{roof['memory_gbps']:.1f} GB/s. {result['machine']['processor']}, {result['date'][:10]}.*",
         ]
