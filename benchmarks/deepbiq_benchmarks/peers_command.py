@@ -69,7 +69,7 @@ def peers(
         list[str] | None,
         typer.Option(help="Part of a row's name: only rows that hold one run, and the default call; repeatable."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of every row on every picture.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of every row on every picture.")] = 9,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of every library (default: one per core).")
     ] = None,
