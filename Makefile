@@ -11,6 +11,9 @@ WHEEL_SOURCES := pyproject.toml README.md LICENSE NOTICE \
 		-not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 SOURCES := runtime export calibration training benchmarks tests samples docs
 
+# What is imported is compiled once, whatever the shell says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test lint types contracts servers pytest tables wheel clean
 
 help: ## Show this list
