@@ -56,6 +56,7 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
         process = subprocess.Popen(  # noqa: S603  # ours
             command, stdout=stdout, stderr=stderr, start_new_session=True
         )
+        os.killpg(process.pid, signal.SIGSTOP)  # until its first turn, as that is asked for now
         start = perf_counter()
         wall_s = busy_s = peak = 0.0
         try:

@@ -81,10 +81,10 @@ def test_a_command_stands_still_between_its_turns():
 
     def turns():
         for _ in range(2):
-            yield 1.0
             begin = monotonic()
             sleep(0.5)
             mine.append((begin, monotonic()))
+            yield 1.0
 
     watched = run_watched([sys.executable, "-c", parent], every_s=0.05, turns=turns())
     ticks = list(map(float, watched.stdout.split()))
