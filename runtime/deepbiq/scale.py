@@ -8,7 +8,6 @@ are never enlarged: that would invent blur.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +60,12 @@ def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
     Returns:
         (height, width) in pixels.
     """
-    ratio = Fraction(short_side, min(height, width))
-    return int(height * ratio + Fraction(1, 2)), int(width * ratio + Fraction(1, 2))
+    short = min(height, width)
+    return _nearest(height * short_side, short), _nearest(width * short_side, short)
+
+
+def _nearest(dividend: int, divisor: int) -> int:
+    return (2 * dividend + divisor) // (2 * divisor)
 
 
 def size_at_scale(height: int, width: int, scale: Scale) -> tuple[int, int]:

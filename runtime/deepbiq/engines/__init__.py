@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from deepbiq.bundle import Bundle
 from deepbiq.configuration import AUTO, Configuration
@@ -17,6 +17,9 @@ from deepbiq.errors import EngineError
 from deepbiq.graphs import CPU_INT8, graph_of, keeps_accuracy
 from deepbiq.plans import Plan
 from deepbiq.setting import Setting
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENGINES = ("onnxruntime", "tensorrt")
 """What deepbiq itself brings."""
@@ -27,6 +30,9 @@ __all__ = ["ENGINES", "ENGINE_HELP", "Engine", "Projecting", "create_engine", "e
 
 @cache
 def _registered() -> Mapping[str, EntryPoint]:
+    # Importing this takes longer than most of deepbiq: only who names such an engine waits for it.
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group="deepbiq.engines")}
 
 
@@ -53,7 +59,7 @@ def create_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> En
         BundleError: When the bundle has no graph of that precision.
     """
     name, precision = wanted.engine, wanted.precision
-    if name not in (AUTO, *engine_names()):
+    if name not in (AUTO, *ENGINES) and name not in _registered():
         raise EngineError(f"unknown engine {name!r}: this deepbiq has auto, {', '.join(engine_names())}")
     if name == AUTO:
         return _automatic(bundle, precision, setting.plan) or _onnxruntime(bundle, setting, wanted)

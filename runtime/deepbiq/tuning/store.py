@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +93,9 @@ def _name_of(circumstances: Circumstances) -> str:
 
 
 def _version(package: str) -> str | None:
+    # Imported here, as it takes longer than the rest of this package, and only a machine that was tuned needs it.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:
