@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -20,10 +21,21 @@ def run_process(command: list[str]) -> str:
     Raises:
         EngineError: When it does not end with exit code 0.
     """
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  # ours
+    done = subprocess.run(  # noqa: S603  # ours
+        command, env=_environment(), stdout=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode:
         raise EngineError(f"{' '.join(command)} ended with exit code {done.returncode}")
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but the first process may keep the bytecode of what it imports.
+
+    A package that was installed has it. An editable one would otherwise be compiled in every process, which none of
+    its users waits for.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def peak_memory_mb(command: list[str]) -> float:

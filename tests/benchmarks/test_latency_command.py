@@ -175,6 +175,12 @@ def test_a_process_that_fails_is_named():
             run(failing)
 
 
+def test_fresh_processes_may_keep_the_bytecode_of_what_they_import(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    told = run_process([sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"])
+    assert told == "False\n"
+
+
 def test_machines_are_named_by_their_board_if_they_have_one(tmp_path):
     board = tmp_path / "model"
     assert machine_name(None, "AMD EPYC, 2 cores (avx2)", board) == "AMD EPYC, 2 cores"
