@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], lookahead: int, *, workers: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Applies a function to items in worker threads; results come in order, at most `lookahead` ahead.
 
     Args:

@@ -158,7 +158,7 @@ def test_nobody_goes_on_with_rows_that_cannot_be_written(open_results, scorer, m
         monkeypatch.setattr(results, "append", full)
         with pytest.raises(OSError, match="No space left") as caught:
             finish(results, grade_locally(scorer, Noting(), never), shard_rows=1)
-        assert not [t for t in threading.enumerate() if t.name.startswith("deepbiq-stream")], caught
+        assert not [t for t in threading.enumerate() if t.name.startswith("deepbiq-")], caught
     assert len(prepared) <= 1 + Noting.count + scorer.engine.workers
 
 
