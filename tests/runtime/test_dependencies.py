@@ -50,6 +50,17 @@ def test_importing_deepbiq_imports_neither_opencv_nor_onnx_runtime(statement):
     assert python(code).stdout.strip() == "[]"
 
 
+def test_where_nobody_tuned_installed_packages_are_not_read(samples, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPBIQ_CACHE", str(tmp_path))
+    done = python(
+        "import sys, numpy, cv2, onnxruntime\n"
+        "before = set(sys.modules)\n"
+        f"import deepbiq\nscore = deepbiq.load()({str(samples[0])!r}).score\n"
+        "print(score > 0, 'importlib.metadata' in set(sys.modules) - before)"
+    )
+    assert done.stdout.strip() == "True False", done.stderr
+
+
 def test_every_public_name_is_there():
     import deepbiq
 
