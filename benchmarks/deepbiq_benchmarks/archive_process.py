@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 from deepbiq.errors import EngineError
+from deepbiq_benchmarks.processes import measured_environment
 
 _FIRST_LOOK_S = 0.05
 
@@ -54,7 +55,7 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         # A session of its own, so that one signal reaches all its processes.
         process = subprocess.Popen(  # noqa: S603  # ours
-            command, stdout=stdout, stderr=stderr, start_new_session=True
+            command, env=measured_environment(), stdout=stdout, stderr=stderr, start_new_session=True
         )
         os.killpg(process.pid, signal.SIGSTOP)  # until its first turn, as that is asked for now
         start = perf_counter()

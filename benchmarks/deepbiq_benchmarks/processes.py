@@ -15,6 +15,15 @@ _PEAK_OF_CHILD = (
 )
 
 
+def measured_environment() -> dict[str, str]:
+    """Returns the environment of measured processes: ours, but they may keep the bytecode of what they import.
+
+    A package that was installed has it. An editable one would otherwise be compiled in every process, which none of
+    its users waits for.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_process(command: list[str]) -> str:
     """Runs a process to its end and returns what it printed to stdout; its stderr is ours.
 
@@ -22,20 +31,11 @@ def run_process(command: list[str]) -> str:
         EngineError: When it does not end with exit code 0.
     """
     done = subprocess.run(  # noqa: S603  # ours
-        command, env=_environment(), stdout=subprocess.PIPE, text=True, check=False
+        command, env=measured_environment(), stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
         raise EngineError(f"{' '.join(command)} ended with exit code {done.returncode}")
     return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    """Ours, but the first process may keep the bytecode of what it imports.
-
-    A package that was installed has it. An editable one would otherwise be compiled in every process, which none of
-    its users waits for.
-    """
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def peak_memory_mb(command: list[str]) -> float:

@@ -74,6 +74,12 @@ def test_a_command_that_ends_before_the_second_of_rare_looks_is_seen():
     assert 64 < run_watched([sys.executable, "-c", program], every_s=60).peak_mb < 200
 
 
+def test_a_command_may_keep_the_bytecode_of_what_it_imports(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    program = "import sys; print(sys.dont_write_bytecode)"
+    assert run_watched([sys.executable, "-c", program], every_s=0.05).stdout == "False\n"
+
+
 def test_a_command_stands_still_between_its_turns():
     child = "import time\nfor _ in range(300): time.sleep(0.01); print(time.monotonic(), flush=True)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
