@@ -67,5 +67,6 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) $(DEMO_VENV) build dist demo-results .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find . -name '*.egg-info' -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(DEMO_VENV) build dist demo-results deepbiq.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	find $(SOURCES) -type d -name __pycache__ -prune -exec rm -rf {} +
