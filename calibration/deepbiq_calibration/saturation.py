@@ -31,9 +31,3 @@ def safe_scales(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     # Rounding adds at most half a step to each of the two. A hair more, for the step's own rounding to float32.
     scales = pairs / (LARGEST_PAIR - 1) * (1 + 2.0**-20)
     return np.where(pairs > 0, scales, 1.0).astype(np.float32)
-
-
-def worst_pair(stored: npt.NDArray[np.int8]) -> int:
-    """Returns the largest sum of the sizes of two weights of one output channel, (O, ...)."""
-    sizes = np.abs(stored.astype(np.int64)).reshape(len(stored), -1)
-    return int(np.sort(sizes, axis=1)[:, -2:].sum(axis=1).max())

@@ -142,3 +142,9 @@ def with_one_bad_layer(layer: str = "project1", before: str = "depthwise1") -> o
     loud[:, 0] = 1000.0 * np.abs(loud).max()
     set_weights(model, f"{layer}.weight", loud)
     return model
+
+
+def worst_pair(stored):
+    """Returns the largest sum of the sizes of two weights of one output channel, (O, ...) int8."""
+    sizes = np.abs(stored.astype(np.int64)).reshape(len(stored), -1)
+    return int(np.sort(sizes, axis=1)[:, -2:].sum(axis=1).max())

@@ -11,9 +11,9 @@ from deepbiq_calibration import rounding
 from deepbiq_calibration.flavours import FLAVOURS, candidates_of, quantise
 from deepbiq_calibration.network import layers_of
 from deepbiq_calibration.rounding import pair_limits, round_rows, round_weights, second_moments, store_weights
-from deepbiq_calibration.saturation import LARGEST_PAIR, safe_scales, worst_pair
+from deepbiq_calibration.saturation import LARGEST_PAIR, safe_scales
 from tests.calibration.conftest import run
-from tests.calibration.networks import weights_of, with_rectifiers
+from tests.calibration.networks import weights_of, with_rectifiers, worst_pair
 
 
 def round_one_group(rows, steps, moment, limits):

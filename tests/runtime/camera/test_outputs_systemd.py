@@ -90,6 +90,7 @@ def test_without_systemd_nothing_happens(environment):
     service.ready()
     service.status("up")
     service.stopping()
+    assert service._pinging is None
     service.close()
 
 
