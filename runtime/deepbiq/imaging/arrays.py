@@ -17,7 +17,7 @@ _DEFAULT_LIMITS = Limits()
 
 
 def check_array(array: object, *, name: str = "<array>", limits: Limits = _DEFAULT_LIMITS) -> Picture:
-    """Check that an array is a picture.
+    """Checks that an array is a picture.
 
     Args:
         array: What should be a NumPy array of shape (H, W, 3), uint8, in OpenCV's channel order BGR.
@@ -28,7 +28,7 @@ def check_array(array: object, *, name: str = "<array>", limits: Limits = _DEFAU
         The picture. It shares the array's memory where that is C-contiguous; the array is never changed.
 
     Raises:
-        ImageError: If it is anything else, or too small or too large.
+        ImageError: When it is anything else, or too small or too large.
     """
     try:
         pixels = _check_type(array)

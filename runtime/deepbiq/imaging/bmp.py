@@ -54,7 +54,7 @@ class BmpFile:
     masks: tuple[int, int, int, int]
 
     def decode(self, min_short_side: int | None) -> Decoded:  # noqa: ARG002 (nothing is cheaper than a copy)
-        """Decode at full size.
+        """Decodes at full size.
 
         Args:
             min_short_side: Not used.
@@ -84,7 +84,7 @@ class BmpFile:
 
 
 def parse(data: bytes, limits: Limits) -> BmpFile:
-    """Read the headers of a BMP file and check that all rows are there.
+    """Reads the headers of a BMP file and checks that all rows are there.
 
     Args:
         data: The file, starting with `MAGIC`.
@@ -94,7 +94,7 @@ def parse(data: bytes, limits: Limits) -> BmpFile:
         The file, ready to be decoded.
 
     Raises:
-        FaultError: If it is truncated, invalid or compressed.
+        FaultError: When it is truncated, invalid or compressed.
     """
     offset, dib_size = _unpack("<4xII", data, 6)
     if dib_size == _CORE:
@@ -119,7 +119,7 @@ def parse(data: bytes, limits: Limits) -> BmpFile:
 
 
 def unpack_bits(rows: npt.NDArray[np.uint8], depth: int, width: int) -> npt.NDArray[np.uint8]:
-    """Spread samples of 1, 2, 4 or 8 bits, the leftmost in the highest bits, over one byte each.
+    """Spreads samples of 1, 2, 4 or 8 bits, the leftmost in the highest bits, over one byte each.
 
     Args:
         rows: (H, bytes per row).
@@ -137,7 +137,7 @@ def unpack_bits(rows: npt.NDArray[np.uint8], depth: int, width: int) -> npt.NDAr
 
 
 def _stride(width: int, depth: int) -> int:
-    """Return the bytes of a row, which is padded to four."""
+    """Returns the bytes of a row, which is padded to four."""
     return (width * depth + 31) // 32 * 4
 
 
@@ -168,7 +168,7 @@ def _is_run(mask: int) -> bool:
 
 
 def _field(values: npt.NDArray[np.unsignedinteger], mask: int) -> npt.NDArray[np.uint8]:
-    """Take one channel out of packed pixels and stretch it to 0..255, rounded."""
+    """Takes one channel out of packed pixels and stretches it to 0..255, rounded."""
     lowest, length = (mask & -mask).bit_length() - 1, mask.bit_count()
     # The upper 16 bits of a channel are enough, and keep the product below within 32.
     shift, most = lowest + max(0, length - 16), (1 << min(length, 16)) - 1
@@ -178,7 +178,7 @@ def _field(values: npt.NDArray[np.unsignedinteger], mask: int) -> npt.NDArray[np
 
 
 def _palette(data: bytes, dib_size: int, depth: int, colours: int, offset: int) -> npt.NDArray[np.uint8] | None:
-    """Read the palette; entries that the file does not define are black."""
+    """Reads the palette; entries that the file does not define are black."""
     if depth > 8:
         return None
     entry = 3 if dib_size == _CORE else 4

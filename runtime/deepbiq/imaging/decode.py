@@ -43,7 +43,7 @@ def decode_bytes(
     limits: Limits = _DEFAULT_LIMITS,
     min_short_side: int | None = None,
 ) -> Picture:
-    """Decode a JPEG, PNG, WebP, BMP or TIFF file in memory.
+    """Decodes a JPEG, PNG, WebP, BMP or TIFF file in memory.
 
     The whole file is walked and its claimed size checked before a decoder sees it.
 
@@ -58,7 +58,7 @@ def decode_bytes(
         The picture.
 
     Raises:
-        ImageError: If the file cannot be decoded completely and correctly, or is too large or too small.
+        ImageError: When the file cannot be decoded completely and correctly, or is too large or too small.
     """
     try:
         limits.check_bytes(len(data) if isinstance(data, (bytes, bytearray)) else data.nbytes)

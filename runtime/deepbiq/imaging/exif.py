@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import struct
 
-#: Tag Orientation, Exif 2.32 section 4.6.4 and TIFF 6.0 section 8.
 ORIENTATION = 0x0112
+"""Tag Orientation, Exif 2.32 section 4.6.4 and TIFF 6.0 section 8."""
 
 _SHORT, _LONG = 3, 4  # field types, TIFF 6.0 section 2
 _BYTE_ORDERS = {b"II": "<", b"MM": ">"}
 
 
 def orientation(block: bytes) -> int:
-    """Read the orientation from an EXIF block.
+    """Reads the orientation from an EXIF block.
 
     Args:
         block: The block from its byte-order mark on; a leading "Exif" identifier is skipped.
@@ -36,7 +36,7 @@ def orientation(block: bytes) -> int:
 
 
 def valid(value: int) -> int:
-    """Replace an orientation outside 1 to 8 by 1."""
+    """Replaces an orientation outside 1 to 8 by 1."""
     return value if 1 <= value <= 8 else 1
 
 

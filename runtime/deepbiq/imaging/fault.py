@@ -8,7 +8,7 @@ class FaultError(Exception):
 
 
 def printable(text: str) -> str:
-    """Make a name safe for one line of a terminal, a log or a JSON file.
+    """Makes a name safe for one line of a terminal, a log or a JSON file.
 
     Undecodable bytes of a file name arrive as lone surrogates (PEP 383), which no UTF-8 stream can print,
     and a name may hold line feeds or escape sequences; all of these become backslash escapes.

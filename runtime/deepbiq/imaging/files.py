@@ -34,12 +34,12 @@ class Content:
 
 
 def read_bytes(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -> bytes:
-    """Read all bytes of a picture file; see `read_content`."""
+    """Reads all bytes of a picture file; see `read_content`."""
     return read_content(path, limits).data
 
 
 def read_content(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS) -> Content:
-    """Read a picture file.
+    """Reads a picture file.
 
     Args:
         path: The file.
@@ -49,8 +49,8 @@ def read_content(path: str | os.PathLike[str], limits: Limits = _DEFAULT_LIMITS)
         All bytes of the file, and when they were last changed.
 
     Raises:
-        ImageError: If there is no such regular file, it may not be read, is empty or too large, or changes while it
-            is read.
+        ImageError: When there is no such regular file, it may not be read, is empty or too large, or changes while
+            it is read.
     """
     name = printable(os.fsdecode(path))
     try:

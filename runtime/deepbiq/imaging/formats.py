@@ -12,7 +12,6 @@ SUPPORTED = "JPEG, PNG, WebP, BMP and TIFF"
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
 """Which files of a folder are taken, in lower case; a file that is named itself is taken whatever its name."""
 
-#: First bytes of formats that are recognised only to be refused by name (each format's specification).
 _OTHERS = (
     (b"GIF8", "GIF"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
@@ -37,13 +36,16 @@ _OTHERS = (
     (b"\x1aE\xdf\xa3", "Matroska video"),
     (b"RIFF", "RIFF (WAV or AVI)"),
 )
-#: Major brand of an ISO base media file ("ftyp" box, ISO/IEC 14496-12 section 4.3).
+"""First bytes of formats that are recognised only to be refused by name (each format's specification)."""
+
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": "raw photo (CR3)"}
+"""Major brand of an ISO base media file ("ftyp" box, ISO/IEC 14496-12 section 4.3)."""
+
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 def open_picture(data: bytes, limits: Limits) -> PictureFile:
-    """Recognise a file's format and walk it to its end.
+    """Recognises a file's format and walks it to its end.
 
     Args:
         data: The whole file.
@@ -53,7 +55,7 @@ def open_picture(data: bytes, limits: Limits) -> PictureFile:
         The file, ready to be decoded.
 
     Raises:
-        FaultError: If it is of another format, truncated, damaged or too large.
+        FaultError: When it is of another format, truncated, damaged or too large.
     """
     limits.check_bytes(len(data))
     if data.startswith(jpeg.MAGIC):
@@ -70,7 +72,7 @@ def open_picture(data: bytes, limits: Limits) -> PictureFile:
 
 
 def parse_header(data: bytes, *, name: str, limits: Limits | None = None) -> Header:
-    """Walk a picture file to its end and return what it says about itself; no pixel is decoded.
+    """Walks a picture file to its end and returns what it says about itself; no pixel is decoded.
 
     Args:
         data: The whole file.
@@ -81,7 +83,7 @@ def parse_header(data: bytes, *, name: str, limits: Limits | None = None) -> Hea
         The header.
 
     Raises:
-        ImageError: If the file is of an unsupported format, truncated, damaged or too large.
+        ImageError: When the file is of an unsupported format, truncated, damaged or too large.
     """
     try:
         return open_picture(data, limits or Limits()).header

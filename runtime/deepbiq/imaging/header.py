@@ -55,7 +55,7 @@ class PictureFile(Protocol):
         """What the file says about itself."""
 
     def decode(self, min_short_side: int | None) -> Decoded:
-        """Decode the first picture.
+        """Decodes the first picture.
 
         Args:
             min_short_side: A shrunken decode is welcome where it is cheaper, as long as the short side keeps
@@ -65,5 +65,5 @@ class PictureFile(Protocol):
             The pixels.
 
         Raises:
-            FaultError: If the pixel data is damaged or incomplete.
+            FaultError: When the pixel data is damaged or incomplete.
         """

@@ -26,10 +26,11 @@ from deepbiq.imaging.limits import Limits
 
 MAGIC = b"\xff\xd8\xff"  # SOI and the first byte of the next marker, ITU-T T.81 Table B.1
 
-#: Sample that a block of nothing but zeros decodes to: the level shift of T.81, A.3.1.
 _EMPTY_SAMPLE = 128
-#: Bytes that are entropy-coded data to any Huffman table, without the marker prefix 0xFF.
+"""Sample that a block of nothing but zeros decodes to: the level shift of T.81, A.3.1."""
+
 _FILLER = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(64)).replace(b"\xff", b"\x5a")
+"""Bytes that are entropy-coded data to any Huffman table, without the marker prefix 0xFF."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class JpegFile:
         )
 
     def decode(self, min_short_side: int | None) -> Decoded:
-        """Decode at the strongest reduction that keeps the short side long enough.
+        """Decodes at the strongest reduction that keeps the short side long enough.
 
         Args:
             min_short_side: Least short side in pixels; None for full size.
@@ -66,7 +67,7 @@ class JpegFile:
             The pixels.
 
         Raises:
-            FaultError: If the data is damaged or a scan was cut short.
+            FaultError: When the data is damaged or a scan was cut short.
         """
         header = self.header
         divisor = reduction(min(header.width, header.height), min_short_side)
@@ -100,7 +101,7 @@ class JpegFile:
         return []
 
     def _ends_empty(self, bgr: npt.NDArray[np.uint8], divisor: int) -> bool:
-        """Tell from the far corner of the last minimum coded unit whether that unit may be empty."""
+        """Tells from the far corner of the last minimum coded unit whether that unit may be empty."""
         frame = self.found.found_frame()
         across, down = frame.most_sampled() if len(frame.components) > 1 else (1, 1)
         visible = [
@@ -116,7 +117,7 @@ class JpegFile:
 
 
 def parse(data: bytes, limits: Limits) -> JpegFile:
-    """Walk a JPEG file.
+    """Walks a JPEG file.
 
     Args:
         data: The file, starting with `MAGIC`.
@@ -132,7 +133,7 @@ def parse(data: bytes, limits: Limits) -> JpegFile:
 
 
 def _luma(bgr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the Y of YCbCr, JFIF 1.02."""
+    """Returns the Y of YCbCr, JFIF 1.02."""
     luma: npt.NDArray[np.float64] = bgr @ np.array([0.114, 0.587, 0.299])
     return luma
 
@@ -145,7 +146,7 @@ def _decode(data: bytes | memoryview, divisor: int) -> npt.NDArray[np.uint8]:
 
 
 def reduction(short_side: int, min_short_side: int | None) -> int:
-    """Choose the divisor of libjpeg's scaled decoding.
+    """Chooses the divisor of libjpeg's scaled decoding.
 
     Args:
         short_side: Short side at full size, in pixels.

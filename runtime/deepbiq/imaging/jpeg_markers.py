@@ -46,9 +46,10 @@ _SCAN_BLOCK = 1 << 17
 """Bytes of picture data that are searched at once: the copy stays in the processor's cache."""
 
 _ALL_RESTARTS = bytes(range(_RST0, _RST7 + 1))
-#: More scans than any encoder writes (mozjpeg's search stays below 70): each costs a pass over the picture, so a
-#: small file with thousands of empty scans would keep the decoder busy for hours.
+
 _MAX_SCANS = 200
+"""More scans than any encoder writes (mozjpeg's search stays below 70): each costs a pass over the picture, so a
+small file with thousands of empty scans would keep the decoder busy for hours."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ class Frame:
     components: tuple[Component, ...]
 
     def blocks(self, component: Component) -> tuple[int, int]:
-        """Count the 8x8 blocks, across and down, of a component coded alone (T.81, A.2.2)."""
+        """Counts the 8x8 blocks, across and down, of a component coded alone (T.81, A.2.2)."""
         most_h, most_v = self.most_sampled()
         across = _ceil(_ceil(self.width * component.horizontal, most_h), 8)
         down = _ceil(_ceil(self.height * component.vertical, most_v), 8)
         return across, down
 
     def units(self, components: list[Component]) -> tuple[int, int]:
-        """Count the minimum coded units of a scan and the blocks in each (T.81, A.2)."""
+        """Counts the minimum coded units of a scan and the blocks in each (T.81, A.2)."""
         if len(components) == 1:
             across, down = self.blocks(components[0])
             return across * down, 1
@@ -86,7 +87,7 @@ class Frame:
         return units, sum(c.horizontal * c.vertical for c in components)
 
     def most_sampled(self) -> tuple[int, int]:
-        """Return the largest horizontal and vertical sampling factor."""
+        """Returns the largest horizontal and vertical sampling factor."""
         return max(c.horizontal for c in self.components), max(c.vertical for c in self.components)
 
 
@@ -117,10 +118,10 @@ class Walk:
     precision: dict[int, list[int | None]] = field(default_factory=dict)
 
     def found_frame(self) -> Frame:
-        """Return the frame header, which every scan and every finished walk has.
+        """Returns the frame header, which every scan and every finished walk has.
 
         Raises:
-            FaultError: If there was none.
+            FaultError: When there was none.
         """
         if self.frame is None:
             raise FaultError("damaged JPEG: no frame header before the picture data")
@@ -128,7 +129,7 @@ class Walk:
 
 
 def walk(data: bytes, limits: Limits) -> Walk:
-    """Walk a JPEG file to its end-of-image marker.
+    """Walks a JPEG file to its end-of-image marker.
 
     Args:
         data: The file, starting with a start-of-image marker.
@@ -138,7 +139,7 @@ def walk(data: bytes, limits: Limits) -> Walk:
         What was found.
 
     Raises:
-        FaultError: If the file is truncated, too large, of a kind that cannot be decoded, or provably damaged.
+        FaultError: When the file is truncated, too large, of a kind that cannot be decoded, or provably damaged.
     """
     state = Walk()
     position = 2
@@ -164,7 +165,7 @@ def walk(data: bytes, limits: Limits) -> Walk:
 
 
 def _marker(data: bytes, start: int, code: int, state: Walk, limits: Limits) -> int:
-    """Handle any marker but SOS and EOI; return the offset behind it."""
+    """Handles any marker but SOS and EOI; returns the offset behind it."""
     if _RST0 <= code <= _RST7 or code == _TEM:
         return start
     if state.frame is not None and (code in _REFUSED_FRAMES or _SOF_BASELINE <= code <= _SOF_PROGRESSIVE):
@@ -186,7 +187,7 @@ def _marker(data: bytes, start: int, code: int, state: Walk, limits: Limits) -> 
 
 
 def _segment(data: bytes, start: int, code: int) -> bytes:
-    """Return a marker segment's content, behind its two length bytes."""
+    """Returns a marker segment's content, behind its two length bytes."""
     length = int.from_bytes(data[start : start + 2], "big")
     if start + 2 > len(data) or start + length > len(data):
         raise FaultError(
@@ -227,7 +228,7 @@ def _restart_interval(body: bytes) -> int:
 
 
 def _scan(data: bytes, start: int, state: Walk) -> int:
-    """Check one scan; return the offset of the marker behind its data."""
+    """Checks one scan; returns the offset of the marker behind its data."""
     frame = state.found_frame()
     state.scans += 1
     if state.scans > _MAX_SCANS:
@@ -265,7 +266,7 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
 
 
 def _find_scan_end(data: bytes, begin: int, *, restarts: bool) -> int | None:
-    """Return the offset of the first marker from `begin` on, passing restart markers where a scan may have them.
+    """Returns the offset of the first marker from `begin` on, passing restart markers where a scan may have them.
 
     A regular expression stops at each stuffed 0xFF; comparing a block at once is several times as fast.
     """
@@ -297,7 +298,7 @@ def _note_precision(state: Walk, components: list[Component], first: int, last: 
 
 
 def _check_restarts(data: bytes, begin: int, end: int, units: int, interval: int) -> None:
-    """Compare the restart markers of a scan with what its interval demands (T.81, B.2.1).
+    """Compares the restart markers of a scan with what its interval demands (T.81, B.2.1).
 
     One marker too many at the end is tolerated: some cameras close the last interval with one.
     """

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from deepbiq.errors import OptionError
 from deepbiq.imaging.fault import FaultError
 
-#: Shortest side, in pixels, of a picture that can be scored. Smaller ones would be mostly padding.
 MIN_SIDE = 64
+"""Shortest side, in pixels, of a picture that can be scored. Smaller ones would be mostly padding."""
 
 _MEGA = 1_000_000
 
@@ -22,7 +22,7 @@ class Limits:
         max_bytes: Most bytes of an encoded picture.
 
     Raises:
-        OptionError: If a limit is not a positive whole number.
+        OptionError: When a limit is not a positive whole number.
     """
 
     max_pixels: int = 100 * _MEGA
@@ -35,14 +35,14 @@ class Limits:
                 raise OptionError(f"{field.name} must be a positive whole number, not {value!r}")
 
     def check_size(self, width: int, height: int) -> None:
-        """Refuse a picture without pixels or with too many.
+        """Refuses a picture without pixels or with too many.
 
         Args:
             width: Width in pixels as the header claims it.
             height: Height in pixels as the header claims it.
 
         Raises:
-            FaultError: If a side is zero or the picture has more than `max_pixels` pixels.
+            FaultError: When a side is zero or the picture has more than `max_pixels` pixels.
         """
         if width <= 0 or height <= 0:
             raise FaultError(f"its size is {width}x{height}: no pixels")
@@ -53,13 +53,13 @@ class Limits:
             )
 
     def check_bytes(self, count: int) -> None:
-        """Refuse an encoded picture without bytes or with too many.
+        """Refuses an encoded picture without bytes or with too many.
 
         Args:
             count: Its length in bytes.
 
         Raises:
-            FaultError: If it is empty or longer than `max_bytes`.
+            FaultError: When it is empty or longer than `max_bytes`.
         """
         if count == 0:
             raise FaultError("empty: 0 bytes")
@@ -68,14 +68,14 @@ class Limits:
 
 
 def check_min_side(width: int, height: int) -> None:
-    """Refuse a picture that is too small to be scored.
+    """Refuses a picture that is too small to be scored.
 
     Args:
         width: Width in pixels.
         height: Height in pixels.
 
     Raises:
-        FaultError: If a side is shorter than `MIN_SIDE`.
+        FaultError: When a side is shorter than `MIN_SIDE`.
     """
     if min(width, height) < MIN_SIDE:
         raise FaultError(f"its size of {width}x{height} is too small: at least {MIN_SIDE} pixels a side are needed")

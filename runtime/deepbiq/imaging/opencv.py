@@ -20,12 +20,12 @@ from deepbiq.imaging.fault import FaultError
 UNCHANGED = -1
 COLOUR = 1
 IGNORE_ORIENTATION = 128
-#: Flags for decoding a JPEG to BGR at 1/key of its size, by libjpeg's scaled inverse DCT.
 REDUCED_COLOUR = {1: COLOUR, 2: 17, 4: 33, 8: 65}
+"""Flags for decoding a JPEG to BGR at 1/key of its size, by libjpeg's scaled inverse DCT."""
 
 
 def imdecode(data: bytes | memoryview, flags: int) -> npt.NDArray[Any]:
-    """Decode a picture in memory.
+    """Decodes a picture in memory.
 
     Args:
         data: The encoded picture, not empty.
@@ -35,7 +35,7 @@ def imdecode(data: bytes | memoryview, flags: int) -> npt.NDArray[Any]:
         The pixels as OpenCV gives them: (H, W) or (H, W, C), uint8 or uint16, never empty.
 
     Raises:
-        FaultError: If OpenCV refuses the data.
+        FaultError: When OpenCV refuses the data.
     """
     import cv2
 

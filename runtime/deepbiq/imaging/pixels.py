@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: What shows through transparent pixels: mid grey, so that neither black nor white edges appear.
 BACKGROUND = 128
+"""What shows through transparent pixels: mid grey, so that neither black nor white edges appear."""
 
 GREY_WARNING = "grey picture: its one channel was repeated as blue, green and red"
 DEPTH_WARNING = "16 bits per channel were rounded to 8"
@@ -24,12 +24,12 @@ _BAND_SAMPLES = 1 << 17
 
 
 def frames_warning(frames: int, what: str) -> str:
-    """Say that only the first of several pictures in a file was used."""
+    """Says that only the first of several pictures in a file was used."""
     return f"the file holds {frames} {what}: only the first was used"
 
 
 def to_8_bits(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Round 16-bit samples to 8 bits.
+    """Rounds 16-bit samples to 8 bits.
 
     Args:
         samples: Any shape, 0 to 65535.
@@ -45,7 +45,7 @@ def to_8_bits(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
 
 
 def to_bgr(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Repeat one channel three times: (H, W) to (H, W, 3)."""
+    """Repeats one channel three times: (H, W) to (H, W, 3)."""
     result = np.empty((*grey.shape, 3), np.uint8)
     result[...] = grey[..., None]
     return result
@@ -54,7 +54,7 @@ def to_bgr(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def composite(
     colour: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], *, premultiplied: bool = False
 ) -> npt.NDArray[np.uint8]:
-    """Lay a picture on mid grey.
+    """Lays a picture on mid grey.
 
     Args:
         colour: (H, W, 3), 0 to 255.
@@ -77,7 +77,7 @@ def composite(
 
 
 def flatten(pixels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
-    """Bring decoded pixels to 8-bit BGR.
+    """Brings decoded pixels to 8-bit BGR.
 
     Args:
         pixels: (H, W) grey, (H, W, 3) BGR or (H, W, 4) BGR with straight alpha; uint8 or uint16.
@@ -100,12 +100,12 @@ def flatten(pixels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], tuple[str,
 
 
 def is_opaque(alpha: npt.NDArray[np.uint8]) -> bool:
-    """Tell whether an alpha channel, (H, W), changes nothing."""
+    """Tells whether an alpha channel, (H, W), changes nothing."""
     return bool(alpha.min() == 255)
 
 
 def orient(bgr: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
-    """Turn and mirror a picture so that it is seen upright.
+    """Turns and mirrors a picture so that it is seen upright.
 
     Args:
         bgr: (H, W, 3) as stored.
@@ -128,7 +128,7 @@ def orient(bgr: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8
 
 
 def _by_255(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """Divide by 255, rounded, without a division; exact for 0 to 255 * 255 and within 16 bits for them."""
+    """Divides by 255, rounded, without a division; exact for 0 to 255 * 255 and within 16 bits for them."""
     raised = values + np.uint16(128)
     quotients: npt.NDArray[np.uint16] = (raised + (raised >> np.uint16(8))) >> np.uint16(8)
     return quotients

@@ -38,8 +38,8 @@ _COLOUR_NAMES = {
     _COLOUR_ALPHA: "colour",
 }
 
-#: Deflate cannot shrink data by more than this factor ("zlib Technical Details": 1032 to 1).
 MOST_DEFLATE = 1032
+"""Deflate cannot shrink data by more than this factor ("zlib Technical Details": 1032 to 1)."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ class PngFile:
     chunks: _Chunks
 
     def decode(self, min_short_side: int | None) -> Decoded:  # noqa: ARG002 (PNG has no cheaper small decode)
-        """Decode the still picture, always at full size.
+        """Decodes the still picture, always at full size.
 
         Args:
             min_short_side: Not used.
@@ -78,7 +78,7 @@ class PngFile:
             The pixels.
 
         Raises:
-            FaultError: If the compressed data is damaged or ends before the last row.
+            FaultError: When the compressed data is damaged or ends before the last row.
         """
         decoded = opencv.imdecode(self._still(), opencv.UNCHANGED)
         if decoded.shape[:2] != (self.header.height, self.header.width):
@@ -105,7 +105,7 @@ class PngFile:
         return b"".join(parts)
 
     def _grey_key(self) -> int | None:
-        """Return the one grey value, as decoded, that is transparent: OpenCV ignores tRNS in grey pictures."""
+        """Returns the one grey value, as decoded, that is transparent: OpenCV ignores tRNS in grey pictures."""
         if self.chunks.header[9] != _GREY or self.chunks.transparency is None:
             return None
         value = int.from_bytes(self.chunks.transparency, "big")
@@ -114,7 +114,7 @@ class PngFile:
 
 
 def parse(data: bytes, limits: Limits) -> PngFile:
-    """Walk a PNG file chunk by chunk to IEND.
+    """Walks a PNG file chunk by chunk to IEND.
 
     Args:
         data: The file, starting with `MAGIC`.
@@ -124,7 +124,7 @@ def parse(data: bytes, limits: Limits) -> PngFile:
         The file, ready to be decoded.
 
     Raises:
-        FaultError: If it is truncated, a checksum is wrong, or a chunk is missing, misplaced or invalid.
+        FaultError: When it is truncated, a checksum is wrong, or a chunk is missing, misplaced or invalid.
     """
     chunks = _Chunks()
     position, kind, previous = len(MAGIC), b"", b""
@@ -155,7 +155,7 @@ def parse(data: bytes, limits: Limits) -> PngFile:
 
 
 def _next_chunk(data: bytes, position: int) -> tuple[bytes, int, int]:
-    """Return type, start and length of a chunk's content after checking its checksum (section 5.3)."""
+    """Returns type, start and length of a chunk's content after checking its checksum (section 5.3)."""
     if position + 8 > len(data):
         raise FaultError(f"truncated: ends at byte {len(data)}, before the IEND chunk")
     length, kind = struct.unpack_from(">I4s", data, position)
@@ -174,7 +174,7 @@ def _next_chunk(data: bytes, position: int) -> tuple[bytes, int, int]:
 
 
 def _check_header(header: bytes, limits: Limits) -> None:
-    """Check IHDR, section 11.2.1."""
+    """Checks IHDR, section 11.2.1."""
     if len(header) != 13:
         raise FaultError(f"damaged PNG: IHDR has {len(header)} bytes instead of 13")
     width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
@@ -188,7 +188,7 @@ def _check_header(header: bytes, limits: Limits) -> None:
 
 
 def _note(chunks: _Chunks, kind: bytes, data: bytes, start: int, length: int, previous: bytes) -> None:
-    """Take in one chunk behind IHDR."""
+    """Takes in one chunk behind IHDR."""
     if kind == b"IDAT":
         if chunks.data and previous != b"IDAT":
             raise FaultError(f"damaged PNG: {_name(previous)} stands between two IDAT chunks")
@@ -215,7 +215,7 @@ def _palette(chunks: _Chunks, palette: bytes) -> bytes:
 
 
 def _transparency(chunks: _Chunks, values: bytes) -> bytes | None:
-    """Return a tRNS chunk if it fits the colour type (section 11.3.1.1); decoders ignore it otherwise."""
+    """Returns a tRNS chunk if it fits the colour type (section 11.3.1.1); decoders ignore it otherwise."""
     colour = chunks.header[9]
     fits = {
         _GREY: len(values) == 2,

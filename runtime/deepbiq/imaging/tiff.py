@@ -58,12 +58,15 @@ _REFUSED_COMPRESSIONS = {
     52546: "JPEG XL",
 }
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples, TIFF 6.0 section 18
-#: Tiles of a picture may have so many times more pixels, in all, than a picture may have.
+
 _MOST_PADDING = 2
-#: A strip's own size is compared with that of its page, which has been checked.
+"""Tiles of a picture may have so many times more pixels, in all, than a picture may have."""
+
 _ANY_JPEG = Limits(max_pixels=65535 * 65535)
-#: ExtraSamples is missing although there is an extra sample, as in what OpenCV writes: it means alpha there.
+"""A strip's own size is compared with that of its page, which has been checked."""
+
 _UNSAID = -1
+"""ExtraSamples is missing although there is an extra sample, as in what OpenCV writes: it means alpha there."""
 
 _EXTRA_WARNING = "an extra channel of unsaid meaning was ignored"
 
@@ -100,7 +103,7 @@ class _Page:
         return planes, -(-self.height // self.tile[1]), -(-self.width // self.tile[0])
 
     def places(self, tiled: bool) -> Iterator[tuple[int, int, int, int]]:
-        """Return plane, top, left and stored rows of each strip or tile, in file order."""
+        """Yields plane, top, left and stored rows of each strip or tile, in file order."""
         planes, down, across = self.grid
         step_x, step_y = self.tile
         for plane in range(planes):
@@ -125,7 +128,7 @@ class TiffFile:
     page: _Page
 
     def decode(self, min_short_side: int | None) -> Decoded:  # noqa: ARG002 (TIFF has no cheaper small decode)
-        """Decode the first page, always at full size.
+        """Decodes the first page, always at full size.
 
         Args:
             min_short_side: Not used.
@@ -134,7 +137,7 @@ class TiffFile:
             The pixels.
 
         Raises:
-            FaultError: If a strip is damaged or too short.
+            FaultError: When a strip is damaged or too short.
         """
         if self.page.compression == tiff_codecs.JPEG:
             bgr, warnings = self._decode_jpeg()
@@ -151,7 +154,7 @@ class TiffFile:
             yield place, self.directory.data[offset : offset + count]
 
     def _read_samples(self) -> npt.NDArray[Any]:
-        """Return all samples, (H, W, samples), uint8 or uint16."""
+        """Returns all samples, (H, W, samples), uint8 or uint16."""
         page = self.page
         result = np.empty((page.height, page.width, page.samples), np.uint16 if page.bits == 16 else np.uint8)
         for (plane, top, left, rows), packed in self._segments():
@@ -162,7 +165,7 @@ class TiffFile:
         return result
 
     def _samples_of(self, rows: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """Turn the bytes of a strip into (rows, width, samples of a plane)."""
+        """Turns the bytes of a strip into (rows, width, samples of a plane)."""
         page = self.page
         samples: npt.NDArray[Any]
         if page.bits == 16:
@@ -176,7 +179,7 @@ class TiffFile:
         return samples
 
     def _interpret(self, samples: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
-        """Turn samples into BGR."""
+        """Turns samples into BGR."""
         page = self.page
         warnings: tuple[str, ...] = ()
         if page.bits == 16:
@@ -215,7 +218,7 @@ class TiffFile:
         return result, (*warnings, pixels.ALPHA_WARNING)
 
     def _palette(self) -> npt.NDArray[np.uint8]:
-        """Return the colour map as (256, 3) BGR."""
+        """Returns the colour map as (256, 3) BGR."""
         count = 1 << self.page.bits
         values = self.directory.values(_COLOR_MAP)
         if values is None or len(values) != 3 * count:
@@ -245,7 +248,7 @@ class TiffFile:
         return bgr, warnings
 
     def _jpeg_tables(self) -> bytes:
-        """Return the tables that all strips share, without their SOI and EOI markers (Technical Note 2)."""
+        """Returns the tables that all strips share, without their SOI and EOI markers (Technical Note 2)."""
         if _JPEG_TABLES not in self.directory.fields:
             return b""
         _, count, offset = self.directory.fields[_JPEG_TABLES]
@@ -253,7 +256,7 @@ class TiffFile:
 
 
 def parse(data: bytes, limits: Limits) -> TiffFile:
-    """Walk a TIFF file and read how its first page is stored.
+    """Walks a TIFF file and reads how its first page is stored.
 
     Args:
         data: The file; `tiff_directory.is_tiff` is true of it.
@@ -263,7 +266,7 @@ def parse(data: bytes, limits: Limits) -> TiffFile:
         The file, ready to be decoded.
 
     Raises:
-        FaultError: If it is truncated, damaged, or of a kind that is not read.
+        FaultError: When it is truncated, damaged, or of a kind that is not read.
     """
     found = pages(data)
     first = found[0]
@@ -326,7 +329,7 @@ def _page(first: Directory, width: int, height: int) -> _Page:
 
 
 def _check_page(page: _Page, first: Directory) -> None:
-    """Refuse what `TiffFile` does not read, before anything is allocated."""
+    """Refuses what `TiffFile` does not read, before anything is allocated."""
     bits = first.values(_BITS)
     formats = first.values(_SAMPLE_FORMAT)
     if formats is not None and (formats != 1).any():
@@ -385,7 +388,7 @@ def _check_segments(page: _Page, first: Directory, limits: Limits) -> None:
 
 
 def _from_cmyk(inks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Convert inks, (H, W, 4), 0 for none to 255 for full, by (1 - ink) * (1 - black)."""
+    """Converts inks, (H, W, 4), 0 for none to 255 for full, by (1 - ink) * (1 - black)."""
     light = np.uint8(255) - inks
     # Light that black lets through, as an alpha channel over nothing.
     result = np.empty((*inks.shape[:2], 3), np.uint8)
@@ -396,7 +399,7 @@ def _from_cmyk(inks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _jpeg_stream(tables: bytes, packed: bytes, *, is_rgb: bool) -> bytes:
-    """Make a JPEG file of a strip: the shared tables, and an Adobe segment that says how colours are coded.
+    """Makes a JPEG file of a strip: the shared tables, and an Adobe segment that says how colours are coded.
 
     The transform byte is 0 for RGB and 1 for YCbCr (Adobe Technical Note 5116, section 18); without the segment the
     decoder guesses.

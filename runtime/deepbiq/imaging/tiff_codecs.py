@@ -21,13 +21,14 @@ NONE, LZW, JPEG, ADOBE_DEFLATE, PACKBITS, DEFLATE = 1, 5, 7, 8, 32773, 32946
 # TIFF 6.0 section 13.
 _LZW_CLEAR, _LZW_END, _LZW_FIRST = 256, 257, 258
 _LZW_TABLE = 4096
-#: Least bits per table on average. Encoders fill a table of 4096 entries; one cleared after every other code would
-#: cost thousands of times more than its bytes are worth.
+
 _LZW_LEAST_BITS = 2048
+"""Least bits per table on average. Encoders fill a table of 4096 entries; one cleared after every other code would
+cost thousands of times more than its bytes are worth."""
 
 
 def unpack(compression: int, packed: bytes, expected: int) -> bytes | npt.NDArray[np.uint8]:
-    """Unpack one strip or tile.
+    """Unpacks one strip or tile.
 
     Args:
         compression: NONE, LZW, ADOBE_DEFLATE, DEFLATE or PACKBITS.
@@ -38,7 +39,7 @@ def unpack(compression: int, packed: bytes, expected: int) -> bytes | npt.NDArra
         `expected` bytes.
 
     Raises:
-        FaultError: If the data is damaged or too short.
+        FaultError: When the data is damaged or too short.
     """
     unpacked = _CODECS[compression](packed, expected)
     if len(unpacked) < expected:
@@ -62,7 +63,7 @@ def _inflate(packed: bytes, expected: int) -> bytes:
 
 
 def _packbits(packed: bytes, expected: int) -> bytes:
-    """Unpack PackBits, TIFF 6.0 section 9."""
+    """Unpacks PackBits, TIFF 6.0 section 9."""
     unpacked = bytearray()
     position = 0
     while len(unpacked) < expected and position < len(packed):
@@ -78,7 +79,7 @@ def _packbits(packed: bytes, expected: int) -> bytes:
 
 
 def _lzw(packed: bytes, expected: int) -> npt.NDArray[np.uint8]:
-    """Unpack LZW, TIFF 6.0 section 13, one table (clear code to clear code) at a time, each without a loop."""
+    """Unpacks LZW, TIFF 6.0 section 13, one table (clear code to clear code) at a time, each without a loop."""
     source = np.frombuffer(packed + bytes(4), np.uint8)
     last_bit = 8 * len(packed)
     parts: list[npt.NDArray[np.uint8]] = []
@@ -103,7 +104,7 @@ def _lzw(packed: bytes, expected: int) -> npt.NDArray[np.uint8]:
 
 
 def _lzw_codes(source: npt.NDArray[np.uint8], bit: int, last_bit: int) -> npt.NDArray[np.int32]:
-    """Cut the bits from `bit` on into codes, as if no clear code came before the table is full."""
+    """Cuts the bits from `bit` on into codes, as if no clear code came before the table is full."""
     count = int(np.searchsorted(_LZW_BITS, last_bit - bit, side="right")) - 1
     starts = bit + _LZW_BITS[:count]
     at, shift = starts >> 3, starts & 7
@@ -116,7 +117,7 @@ def _lzw_codes(source: npt.NDArray[np.uint8], bit: int, last_bit: int) -> npt.ND
 
 
 def _lzw_expand(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
-    """Expand the codes between two clear codes.
+    """Expands the codes between two clear codes.
 
     Table entry k is the string of code k and the first byte of the next string, that is: the output from where
     code k starts, one byte longer than code k. So a code is either a literal or a pointer back into the output.
@@ -147,7 +148,7 @@ def _lzw_expand(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
 def _lzw_lengths(
     entry: npt.NDArray[np.int32], literal: npt.NDArray[np.bool_], index: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int32]:
-    """Return the length of each code's string: one more than that of the code it points to, by pointer doubling."""
+    """Returns the length of each code's string: one more than that of the code pointed to, by pointer doubling."""
     parent = np.where(literal, index, entry)
     depth = np.where(literal, 0, 1).astype(np.int32)
     while True:
@@ -165,8 +166,9 @@ def _lzw_widths() -> npt.NDArray[np.int32]:
 
 
 _LZW_WIDTHS = _lzw_widths()
-#: Bits from the start of a table to each of its codes.
+
 _LZW_BITS = np.concatenate(([0], np.cumsum(_LZW_WIDTHS))).astype(np.int32)
+"""Bits from the start of a table to each of its codes."""
 
 _CODECS: dict[int, Callable[[bytes, int], bytes | npt.NDArray[np.uint8]]] = {
     NONE: _stored,
@@ -175,5 +177,6 @@ _CODECS: dict[int, Callable[[bytes, int], bytes | npt.NDArray[np.uint8]]] = {
     DEFLATE: _inflate,
     PACKBITS: _packbits,
 }
-#: Compressions that `unpack` knows.
+
 KNOWN = frozenset(_CODECS)
+"""Compressions that `unpack` knows."""

@@ -14,17 +14,18 @@ import numpy.typing as npt
 
 from deepbiq.imaging.fault import FaultError
 
-#: Bytes of a value by field type, TIFF 6.0 section 2; 13 is IFD (Technical Note 1), 16 to 18 are BigTIFF's.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-#: Types that hold unsigned whole numbers, as NumPy type codes.
+"""Bytes of a value by field type, TIFF 6.0 section 2; 13 is IFD (Technical Note 1), 16 to 18 are BigTIFF's."""
+
 _WHOLE = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+"""Types that hold unsigned whole numbers, as NumPy type codes."""
 
 # Tags, TIFF 6.0 section 8 and supplement 1; EXIF and GPS directories Exif 2.32 section 4.6.3.
 STRIP_OFFSETS, STRIP_BYTE_COUNTS, TILE_OFFSETS, TILE_BYTE_COUNTS = 273, 279, 324, 325
 _DIRECTORIES = (330, 34665, 34853)
 
-#: Directory entries and strips in all: far above real files, low enough to be walked in about a second.
 _MAX_ENTRIES = 500_000
+"""Directory entries and strips in all: far above real files, low enough to be walked in about a second."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ class Directory:
     fields: dict[int, tuple[int, int, int]]
 
     def values(self, tag: int) -> npt.NDArray[np.uint64] | None:
-        """Return the whole numbers of a field, or None if there is no such field.
+        """Returns the whole numbers of a field, or None if there is no such field.
 
         Raises:
-            FaultError: If it holds something else.
+            FaultError: When it holds something else.
         """
         if tag not in self.fields:
             return None
@@ -75,15 +76,15 @@ class Directory:
         return np.frombuffer(self.data, self.order + _WHOLE[kind], count, offset).astype(np.uint64)
 
     def value(self, tag: int, default: int) -> int:
-        """Return the first whole number of a field, or a default if there is no such field."""
+        """Returns the first whole number of a field, or a default if there is no such field."""
         found = self.values(tag)
         return default if found is None or not found.size else int(found[0])
 
     def segments(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-        """Return offsets and byte counts of the strips or tiles.
+        """Returns offsets and byte counts of the strips or tiles.
 
         Raises:
-            FaultError: If there are none, or the two do not fit together.
+            FaultError: When there are none, or the two do not fit together.
         """
         tiled = TILE_OFFSETS in self.fields
         offsets = self.values(TILE_OFFSETS if tiled else STRIP_OFFSETS)
@@ -96,12 +97,12 @@ class Directory:
 
 
 def is_tiff(data: bytes) -> bool:
-    """Tell whether a file is a TIFF or BigTIFF file by its first bytes."""
+    """Tells whether a file is a TIFF or BigTIFF file by its first bytes."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def pages(data: bytes) -> list[Directory]:
-    """Walk all directories of a file.
+    """Walks all directories of a file.
 
     Args:
         data: The file; `is_tiff` is true of it.
@@ -110,7 +111,7 @@ def pages(data: bytes) -> list[Directory]:
         The directories of the main chain, that is: the pages, at least one.
 
     Raises:
-        FaultError: If anything that a directory refers to lies behind the end of the file, or directories form a
+        FaultError: When anything that a directory refers to lies behind the end of the file, or directories form a
             loop.
     """
     order = "<" if data[:2] == b"II" else ">"
@@ -149,7 +150,7 @@ def pages(data: bytes) -> list[Directory]:
 
 
 def _directory(data: bytes, at: int, layout: _Layout, budget: int) -> tuple[Directory, int]:
-    """Read one directory; return it and the offset of the next one."""
+    """Reads one directory; returns it and the offset of the next one."""
     (count,) = _read(data, layout.count, at)
     if count > max(budget, 0):
         raise FaultError(f"damaged TIFF: the directory at byte {at} claims {count} entries")
@@ -174,7 +175,7 @@ def _directory(data: bytes, at: int, layout: _Layout, budget: int) -> tuple[Dire
 
 
 def _check_segments(directory: Directory) -> int:
-    """Check that the strips of a page lie inside the file; return their number."""
+    """Checks that the strips of a page lie inside the file; returns their number."""
     offsets, counts = directory.segments()
     size = len(directory.data)
     # Compared apart: the sum of two 64-bit numbers may overflow.

@@ -42,7 +42,7 @@ class _Still:
     top: int = 0
 
     def file(self) -> bytes:
-        """Return a WebP file of this picture alone."""
+        """Returns a WebP file of this picture alone."""
         chunks = [self.bitstream]
         if self.alpha is not None and self.bitstream.kind == b"VP8 ":
             extended = struct.pack("<I", _FLAG_ALPHA) + _uint24(self.width - 1) + _uint24(self.height - 1)
@@ -66,7 +66,7 @@ class WebpFile:
     still: _Still
 
     def decode(self, min_short_side: int | None) -> Decoded:  # noqa: ARG002 (WebP has no cheaper small decode)
-        """Decode the picture or the first frame, always at full size.
+        """Decodes the picture or the first frame, always at full size.
 
         Args:
             min_short_side: Not used.
@@ -75,7 +75,7 @@ class WebpFile:
             The pixels.
 
         Raises:
-            FaultError: If the compressed data is damaged or incomplete.
+            FaultError: When the compressed data is damaged or incomplete.
         """
         decoded = opencv.imdecode(self.still.file(), opencv.UNCHANGED)
         if decoded.shape[:2] != (self.still.height, self.still.width) or decoded.ndim != 3:
@@ -93,12 +93,12 @@ class WebpFile:
 
 
 def matches(data: bytes) -> bool:
-    """Tell whether a file is a WebP file by its first bytes."""
+    """Tells whether a file is a WebP file by its first bytes."""
     return data[:4] == _RIFF and data[8:12] == _WEBP
 
 
 def parse(data: bytes, limits: Limits) -> WebpFile:
-    """Walk a WebP file.
+    """Walks a WebP file.
 
     Args:
         data: The file; `matches` is true of it.
@@ -108,7 +108,7 @@ def parse(data: bytes, limits: Limits) -> WebpFile:
         The file, ready to be decoded.
 
     Raises:
-        FaultError: If it is truncated, invalid, or its parts contradict each other.
+        FaultError: When it is truncated, invalid, or its parts contradict each other.
     """
     (riff_size,) = struct.unpack_from("<I", data, 4)
     if riff_size + 8 > len(data):
@@ -127,7 +127,7 @@ def _simple(chunk: _Chunk, limits: Limits) -> WebpFile:
 
 
 def _extended(chunks: list[_Chunk], limits: Limits) -> WebpFile:
-    """Read the extended format, RFC 9649 section 2.7."""
+    """Reads the extended format, RFC 9649 section 2.7."""
     content = chunks[0].content
     if len(content) < 10:
         raise FaultError(f"damaged WebP: VP8X has {len(content)} bytes instead of 10")
@@ -159,7 +159,7 @@ def _extended(chunks: list[_Chunk], limits: Limits) -> WebpFile:
 
 
 def _frame(content: bytes, limits: Limits) -> _Still:
-    """Read one animation frame, RFC 9649 section 2.7.1.1."""
+    """Reads one animation frame, RFC 9649 section 2.7.1.1."""
     if len(content) < 16:
         raise FaultError(f"damaged WebP: an ANMF chunk has {len(content)} bytes")
     left, top = 2 * _int24(content, 0), 2 * _int24(content, 3)
@@ -186,7 +186,7 @@ def _still(chunks: list[_Chunk], limits: Limits) -> _Still:
 
 
 def _vp8_size(content: bytes) -> tuple[int, int]:
-    """Read the frame header, RFC 6386 section 9.1."""
+    """Reads the frame header, RFC 6386 section 9.1."""
     if len(content) < 10 or content[0] & 1 or content[3:6] != _VP8_START_CODE:
         raise FaultError("damaged WebP: the VP8 data does not start with a key frame")
     first_partition = _int24(content, 0) >> 5
@@ -197,7 +197,7 @@ def _vp8_size(content: bytes) -> tuple[int, int]:
 
 
 def _vp8l_size(content: bytes) -> tuple[int, int, bool]:
-    """Read the image header, RFC 9649 section 3.4."""
+    """Reads the image header, RFC 9649 section 3.4."""
     if len(content) < 5 or content[0] != _VP8L_SIGNATURE:
         raise FaultError("damaged WebP: the VP8L data has no signature")
     (bits,) = struct.unpack_from("<I", content, 1)
@@ -207,7 +207,7 @@ def _vp8l_size(content: bytes) -> tuple[int, int, bool]:
 
 
 def _chunks(data: bytes, begin: int, end: int) -> list[_Chunk]:
-    """Split a range into RIFF chunks, RFC 9649 section 2.3."""
+    """Splits a range into RIFF chunks, RFC 9649 section 2.3."""
     found = []
     while begin < end:
         if begin + 8 > end:
