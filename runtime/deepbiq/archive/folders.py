@@ -23,7 +23,7 @@ def list_folder(top: str) -> Iterator[Listed]:
     Args:
         top: Absolute path.
 
-    Yields:
+    Returns:
         The pictures; a folder that may not be read is one with a fault. Memory holds the names of one folder.
     """
     return _walk(top, lambda path: path.lower().endswith(PICTURE_ENDINGS))

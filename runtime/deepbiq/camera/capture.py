@@ -91,7 +91,7 @@ class Camera:
         """Begins; frames and events come from now on.
 
         Raises:
-            CameraError: If this installation can never read the source; nothing else is fatal.
+            CameraError: When this installation can never read the source; nothing else is fatal.
         """
         check_readable(self.source)
         self._thread.start()

@@ -36,7 +36,7 @@ class FolderReader:
         lost_at: When the folder was lost, in Unix seconds; None at the first time.
 
     Raises:
-        CameraError: If the folder is not there or cannot be watched.
+        CameraError: When the folder is not there or cannot be watched.
     """
 
     def __init__(self, source: SourceSpec, options: ReadingOptions, lost_at: float | None) -> None:

@@ -56,8 +56,8 @@ class OpenCVReader:
         options: The timeouts.
 
     Raises:
-        CameraError: If it cannot be opened now.
-        SourceEnded: If a file is no video.
+        CameraError: When it cannot be opened now.
+        SourceEnded: When a file is no video.
     """
 
     def __init__(self, source: SourceSpec, options: ReadingOptions) -> None:
@@ -117,7 +117,7 @@ def check_backend(source: SourceSpec) -> None:
     """Checks that the installed OpenCV can read a kind of source.
 
     Raises:
-        CameraError: If the source needs GStreamer and OpenCV was built without it.
+        CameraError: When the source needs GStreamer and OpenCV was built without it.
     """
     if source.kind is SourceKind.PIPELINE and not cv2.videoio_registry.hasBackend(_BACKENDS[source.kind]):
         raise CameraError(

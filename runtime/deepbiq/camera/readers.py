@@ -60,9 +60,9 @@ class Reader(Protocol):
             The picture; None where there is none yet and the source is well.
 
         Raises:
-            CameraError: If the source was lost. The message shows no credentials, here and below.
-            ImageError: If this picture is damaged; the next one may be good.
-            SourceEnded: If there are no more pictures.
+            CameraError: When the source was lost. The message shows no credentials, here and below.
+            ImageError: When this picture is damaged; the next one may be good.
+            SourceEnded: When there are no more pictures.
         """
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ def check_readable(source: SourceSpec) -> None:
     """Checks that this installation can read the kind of source at all; does not open it.
 
     Raises:
-        CameraError: If it cannot; the message says what to install.
+        CameraError: When it cannot; the message says what to install.
     """
     if source.kind is not SourceKind.FOLDER:
         from deepbiq.camera.opencv_reader import check_backend
@@ -90,8 +90,8 @@ def open_reader(source: SourceSpec, options: ReadingOptions, lost_at: float | No
         lost_at: When it was lost, in Unix seconds; None at the first time. A folder also gives what arrived since.
 
     Raises:
-        CameraError: If it cannot be opened now.
-        SourceEnded: If it never can: a file that is no video.
+        CameraError: When it cannot be opened now.
+        SourceEnded: When it never can: a file that is no video.
     """
     if source.kind is SourceKind.FOLDER:
         from deepbiq.camera.folder_reader import FolderReader
