@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deepbiq.cli.info import InfoFormat
+from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
@@ -32,9 +33,7 @@ def latency(
     precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
     plan: Annotated[str | None, typer.Option(help=f"{PLAN_HELP} (default: the bundle's, dense).")] = None,
     scale: Annotated[str, typer.Option(help=SCALE_HELP)] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of one inference (default: as tuned, or one per core).")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help=THREADS_HELP)] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures of a request; from 2 on they are streamed.")] = 1,
     concurrency: Annotated[int, typer.Option(min=1, help="Callers at once, all on one scorer.")] = 1,
     count: Annotated[

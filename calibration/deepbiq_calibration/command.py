@@ -83,9 +83,9 @@ def calibrate(
     """Make INT8 graphs of a bundle's network, and hand them over only where scores stay within a budget.
 
     Ranges come from pictures that are drawn over the whole score range; the budget is checked on others, by the
-    runtime as it scores. What helps is tried in this order: ranges, equalisation, bias correction, layers left
-    in float. Where the budget cannot be held the command ends with exit code 4, keeps the report, and leaves
-    the bundle as it was.
+    runtime as it scores. What helps is tried in this order: ranges, equalisation, rounding for the output, bias
+    correction, layers left in float. Where the budget cannot be held the command ends with exit code 4, keeps the
+    report, and leaves the bundle as it was.
     """
     require_extra("calibrate", "onnx", "matplotlib")
     from deepbiq.budget import Budget

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 AUTO = "auto"
+THREADS_HELP = "Threads of one inference (default: as tuned, or one per core)."
 
 
 @dataclass(frozen=True)

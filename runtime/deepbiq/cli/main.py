@@ -121,7 +121,7 @@ def deepbiq(
     """Blind image quality assessment: a photo in, a score from 0 (bad) to 100 (excellent) out.
 
     Exit codes: 0 pass, 1 an image is below --min-score, 2 usage or nothing to score, 3 an image could not be read,
-    4 bundle or engine unusable, 5 camera lost, 130 interrupted.
+    4 bundle or engine unusable, 5 a camera can never be opened, 130 interrupted.
     """
 
 

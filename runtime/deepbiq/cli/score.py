@@ -15,6 +15,7 @@ from deepbiq.cli.exit_codes import BELOW_MIN_SCORE, PASS, UNREADABLE_IMAGE, USAG
 from deepbiq.cli.maps import MapFolder
 from deepbiq.cli.output import Format, say, writer_for
 from deepbiq.cli.progress import progress_bar
+from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.graphs import PRECISION_HELP
@@ -51,9 +52,7 @@ def score(
     ] = None,
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
     precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of one inference (default: one per core).")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help=THREADS_HELP)] = None,
 ) -> None:
     """Score pictures: 0 is bad, 100 is excellent.
 

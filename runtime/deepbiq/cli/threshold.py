@@ -12,6 +12,7 @@ import typer
 from deepbiq.cli.exit_codes import PASS, UNREADABLE_IMAGE
 from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.output import say
+from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.graphs import PRECISION_HELP
@@ -74,7 +75,7 @@ def threshold(
     precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads of one inference (default: one per core).", show_default=False),
+        typer.Option(min=1, help=THREADS_HELP, show_default=False),
     ] = None,
 ) -> None:
     """Fit the thresholds of the verdict: to a wanted reject rate, or to pictures that you accepted and rejected.

@@ -16,6 +16,7 @@ import typer
 from deepbiq.camera.sources import SOURCE_HELP
 from deepbiq.cli.exit_codes import INTERRUPTED
 from deepbiq.cli.output import say
+from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
@@ -70,7 +71,7 @@ def watch(
     plan: Annotated[str | None, typer.Option(help=f"{PLAN_HELP} (default: the bundle's, dense).")] = None,
     engine: Annotated[str | None, typer.Option(help=ENGINE_HELP)] = None,
     precision: Annotated[str | None, typer.Option(help=f"{PRECISION_HELP}.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of one inference (default: one per core).")] = None,
+    threads: Annotated[int | None, typer.Option(help=THREADS_HELP)] = None,
     fmt: Annotated[
         WatchFormat,
         typer.Option(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("onnxruntime", "tensorrt")
 """What deepbiq itself brings."""
-ENGINE_HELP = f"auto, {', '.join(ENGINES)}, or pytorch where the extra export is installed."
+ENGINE_HELP = f"auto, {', '.join(ENGINES)}; pytorch with the extra export, openvino with the extra peers."
 
 __all__ = ["ENGINES", "ENGINE_HELP", "Engine", "Projecting", "create_engine", "engine_names"]
 

@@ -26,7 +26,7 @@ class Published:
 
 _OFFICIAL_SPLIT = "official split, n = 2,000"
 _AHMED = "Ahmed and Asif, Journal of Electronic Imaging 31(5), 2022"
-_VARGA = "Varga, Applied Sciences 12(7), 2023"
+_VARGA = "Varga, Electronics 12(7), 2023"
 _BIANCO = "Bianco and others, arXiv 1602.05531, abstract"
 
 PUBLISHED: dict[str, tuple[Published, ...]] = {
