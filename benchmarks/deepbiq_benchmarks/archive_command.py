@@ -16,11 +16,13 @@ from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.inputs import expand
-from deepbiq_benchmarks.files_table import figure
+from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
 from deepbiq_benchmarks.peers_command import TableFormat
 
-BOUND_MISSED = 1
 SIZES = (1000, 5000, 20000)
+
+_Measured = tuple[dict[str, Any], list[Check]]
+"""Figures for the result, and what they are held against."""
 
 
 def archive(
@@ -77,14 +79,15 @@ def archive(
     if notes or not paths:
         raise OptionError("; ".join(notes) or "no photographs to archive")
     with load(engine=engine, precision=precision) as scorer:
-        measured = (
+        measured, checks = (
             _measure_ray(scorer, paths, sizes, rounds)
             if on is Where.RAY
             else _measure_local(scorer, paths, sizes[0], few, rounds)
         )
         identity = scorer.identity()
-    passes = all(check["passes"] for check in measured["checks"].values())
-    result = {"benchmark": "archive", "on": on.value, **identity, **measured, "passes": passes, **circumstances()}
+    passes = all_kept(checks)
+    held = {"checks": describe_all(checks), "passes": passes}
+    result = {"benchmark": "archive", "on": on.value, **identity, **measured, **held, **circumstances()}
     if plot is not None:
         from deepbiq_benchmarks.archive_plot import draw_archive
         from deepbiq_benchmarks.scatter import save_figure
@@ -101,7 +104,7 @@ def archive(
         raise typer.Exit(BOUND_MISSED)
 
 
-def _measure_local(scorer: Any, paths: list[Path], size: int, few: int, rounds: int) -> dict[str, Any]:
+def _measure_local(scorer: Any, paths: list[Path], size: int, few: int, rounds: int) -> _Measured:
     from deepbiq_benchmarks.archive_material import make_archive
     from deepbiq_benchmarks.archive_speed import against_stream, checks_of_local, memory_of_few
 
@@ -116,15 +119,15 @@ def _measure_local(scorer: Any, paths: list[Path], size: int, few: int, rounds: 
         advance()
         measured = against_stream(scorer, Path(large), rounds=rounds, advance=advance)
     local = {**measured, "few": few + few // 100, "few_mb": few_mb}
-    return {"n": measured["n"], "local": local, "checks": checks_of_local(measured, few_mb)}
+    return {"n": measured["n"], "local": local}, checks_of_local(measured, few_mb)
 
 
-def _measure_ray(scorer: Any, paths: list[Path], sizes: list[int], rounds: int) -> dict[str, Any]:
+def _measure_ray(scorer: Any, paths: list[Path], sizes: list[int], rounds: int) -> _Measured:
     from deepbiq_benchmarks.archive_speed import against_pictures, checks_of_ray
 
     with progress_bar("runs", 2 * rounds * len(sizes)) as advance:
         scaling = against_pictures(scorer, paths, sizes, rounds=rounds, advance=advance)
-    return {"n": scaling["points"][-1]["n"], "scaling": scaling, "checks": checks_of_ray(scaling)}
+    return {"n": scaling["points"][-1]["n"], "scaling": scaling}, checks_of_ray(scaling)
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -136,7 +139,4 @@ def _text(result: dict[str, Any]) -> str:
         lines.append(
             f"{point['n']:7d} inputs: on Ray {point['ray_s']:.1f} s, on this machine {point['local_s']:.1f} s"
         )
-    for name, check in result["checks"].items():
-        shown = figure(check["value"])
-        lines.append(f"{'ok  ' if check['passes'] else 'no  '}{name}: {shown} ({check['bound']})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *check_lines(result["checks"])])

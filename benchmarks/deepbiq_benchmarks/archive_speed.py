@@ -21,6 +21,7 @@ from deepbiq.cores import usable_cores
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.archive_material import make_archive
 from deepbiq_benchmarks.archive_process import Watched, busy_seconds, run_watched
+from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.lines import fit_line
 
 STREAM_SHARE = 0.95
@@ -216,46 +217,39 @@ def against_pictures(
     }
 
 
-def checks_of_local(measured: dict[str, Any], few_mb: float) -> dict[str, dict[str, Any]]:
+def checks_of_local(measured: dict[str, Any], few_mb: float) -> list[Check]:
     """Holds an archive on one machine against its bounds.
 
     Args:
         measured: From `against_stream`.
         few_mb: Peak memory of a small archive.
-
-    Returns:
-        By name: the figure, its bound, and whether it is kept.
     """
-    return {
-        "archive / stream, pictures a second": _at_least(measured["ratio"], STREAM_SHARE),
-        "memory above that of a small archive, MB": _at_most(measured["peak_mb"] - few_mb, GROWTH_MB),
-        **_checks_of_rows([measured], "the stream's"),
-    }
+    return [
+        Check("archive / stream, pictures a second", measured["ratio"], STREAM_SHARE, at_least=True),
+        Check("memory above that of a small archive, MB", measured["peak_mb"] - few_mb, GROWTH_MB),
+        *_checks_of_rows([measured], "the stream's"),
+    ]
 
 
-def checks_of_ray(measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def checks_of_ray(measured: dict[str, Any]) -> list[Check]:
     """Holds archives on Ray against their bounds.
 
     Args:
-        measured: From `against_pictures`.
-
-    Returns:
-        By name: the figure, its bound, and whether it is kept.
+        measured: From `against_pictures`; a line through one size has no bound.
     """
-    line = measured["ray_line"]
-    linear = (
-        {} if line is None else {"R2 of the line of seconds against pictures": _at_least(line["r2"], LINEAR_R2)}
-    )
-    return {**linear, **_checks_of_rows(measured["points"], "one machine's")}
+    line, checks = measured["ray_line"], _checks_of_rows(measured["points"], "one machine's")
+    if line is None:
+        return checks
+    return [Check("R2 of the line of seconds against pictures", line["r2"], LINEAR_R2, at_least=True), *checks]
 
 
-def _checks_of_rows(measured: Sequence[dict[str, Any]], whose: str) -> dict[str, dict[str, Any]]:
+def _checks_of_rows(measured: Sequence[dict[str, Any]], whose: str) -> list[Check]:
     complete = all(one["one_row_each"] for one in measured)
     difference = max(one["largest_difference"] for one in measured)
-    return {
-        "every input has one row": {"value": complete, "bound": "yes", "passes": complete},
-        f"largest difference from {whose} scores": _at_most(difference, SCORE_DIFFERENCE),
-    }
+    return [
+        Check("every input has one row", complete, "yes"),
+        Check(f"largest difference from {whose} scores", difference, SCORE_DIFFERENCE),
+    ]
 
 
 def _largest_difference(found: dict[str, float | None], expected: dict[str, float | None]) -> float:
@@ -268,11 +262,3 @@ def _largest_difference(found: dict[str, float | None], expected: dict[str, floa
         else:
             largest = max(largest, abs(score - other))
     return largest
-
-
-def _at_most(value: float, bound: float) -> dict[str, Any]:
-    return {"value": value, "bound": f"at most {bound:.4g}", "passes": value <= bound}
-
-
-def _at_least(value: float, bound: float) -> dict[str, Any]:
-    return {"value": value, "bound": f"at least {bound:.4g}", "passes": value >= bound}

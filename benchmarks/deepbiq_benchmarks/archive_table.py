@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepbiq_benchmarks.files_table import figure
+from deepbiq_benchmarks.checks import check_rows
 from deepbiq_benchmarks.results import NOT_MEASURED
 
 Result = dict[str, Any]
@@ -26,16 +26,11 @@ def archive_lines(result: Result) -> list[str]:
 
 def _table(result: Result) -> str:
     measured = [] if "local" in result else [*_ray_table(result["scaling"]), ""]
-    checks = [
-        f"| {name} | {figure(check['value'])} | {check['bound']} | {'yes' if check['passes'] else 'no'} |"
-        for name, check in result["checks"].items()
-    ]
     where = (
         f"*{'; '.join(archive_lines(result))}. Plan {result['plan']}, {result['engine']} {result['precision']}, "
         f"model {result['model']}, {result['machine']['processor']}, {result['date'][:10]}.*"
     )
-    head = ["| what | measured | bound | kept |", "| --- | --- | --- | --- |"]
-    return "\n".join([*measured, *head, *checks, "", where])
+    return "\n".join([*measured, *check_rows(result["checks"]), "", where])
 
 
 def _ray_table(scaling: Result) -> list[str]:

@@ -16,6 +16,7 @@ from deepbiq.camera.config import WatchConfig
 from deepbiq.camera.events import CameraState, Event, Fault, Result
 from deepbiq.cores import usable_cores
 from deepbiq.errors import CameraError
+from deepbiq_benchmarks.checks import Check
 
 WARM_UP_SECONDS = 5.0
 """Not counted: opening the source, the first inferences, memory that is taken once."""
@@ -115,15 +116,14 @@ def watch_camera(config: WatchConfig, seconds: float) -> dict[str, Any]:
     }
 
 
-def checks_of_camera(measured: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Holds what was measured against its bounds: by name the figure, the bound and whether it is kept."""
+def checks_of_camera(measured: dict[str, Any]) -> list[Check]:
+    """Holds what was measured against its bounds."""
     age_bound = AGE_INTERVALS * 1000 / measured["captured_per_s"]
-    age = measured["age_ms"]["p95"]
     growth = measured["memory_mb"]["most"] - measured["memory_mb"]["begin"]
-    return {
-        "age of results at p95, ms": {"value": age, "bound": age_bound, "passes": age <= age_bound},
-        "growth of memory, MB": {"value": growth, "bound": MEMORY_GROWTH_MB, "passes": growth <= MEMORY_GROWTH_MB},
-    }
+    return [
+        Check("age of results at p95, ms", measured["age_ms"]["p95"], age_bound),
+        Check("growth of memory, MB", growth, MEMORY_GROWTH_MB),
+    ]
 
 
 def resident_mb() -> float:

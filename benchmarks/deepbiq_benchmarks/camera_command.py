@@ -12,8 +12,7 @@ from deepbiq.camera.sources import SOURCE_HELP
 from deepbiq.cli.info import InfoFormat
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
-
-BOUND_MISSED = 1
+from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
 
 
 def camera(
@@ -48,25 +47,26 @@ def camera(
         "options",
     )
     measured = watch_camera(config, seconds)
+    checks = checks_of_camera(measured)
     result = {
         "benchmark": "camera",
         "source": note or redact(source),
         "served": serve,
         **measured,
-        "checks": checks_of_camera(measured),
+        "checks": {check.what: {**check.describe(), "bound": check.bound} for check in checks},
         **circumstances(),
     }
-    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _text(result))
+    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _text(result, checks))
     if results is not None:
         size = f"{measured['width']}x{measured['height']}"
         rate = f"{round(measured['captured_per_s'])}fps"
         saved = save_result(results, ("camera", size, rate, measured["engine"], measured["precision"]), result)
         typer.echo(f"deepbiq: wrote {saved}", err=True)
-    if not all(check["passes"] for check in result["checks"].values()):
+    if not all_kept(checks):
         raise typer.Exit(BOUND_MISSED)
 
 
-def _text(result: dict[str, Any]) -> str:
+def _text(result: dict[str, Any], checks: list[Check]) -> str:
     age, memory = result["age_ms"], result["memory_mb"]
     size, frames = f"{result['width']}x{result['height']}", result["n"] + result["dropped"]
     lines = [
@@ -76,8 +76,4 @@ def _text(result: dict[str, Any]) -> str:
         f"busy: {result['cores_busy']:.2f} of {result['cores']} cores",
         f"memory: {memory['begin']:.0f} MB, at the end {memory['end']:.0f} MB, most {memory['most']:.0f} MB",
     ]
-    lines += [
-        f"{'ok' if check['passes'] else 'no'}  {name}: {check['value']:.1f} (at most {check['bound']:.1f})"
-        for name, check in result["checks"].items()
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *check_lines(describe_all(checks))])

@@ -16,6 +16,7 @@ import numpy as np
 from deepbiq.cores import usable_cores
 from deepbiq.scorer import Scorer
 from deepbiq_benchmarks.alternation import time_in_turn
+from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.processes import peak_memory_mb
 
 LARGE_RATIO = 3.0
@@ -111,16 +112,13 @@ def stream_against_loop(
 
 def checks_of_files(
     sizes: Sequence[Mapping[str, Any]], memory: Mapping[str, float], stream: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+) -> list[Check]:
     """Holds what was measured against its bounds.
 
     Args:
         sizes: From `time_sizes`.
         memory: From `memory_of_sizes`.
         stream: From `stream_against_loop`.
-
-    Returns:
-        By name: the figure, its bound, and whether it is kept.
     """
     by_size = {row["megapixels"]: row for row in sizes}
     smallest, large = sizes[0], by_size[LARGE_MEGAPIXELS]
@@ -128,20 +126,16 @@ def checks_of_files(
     growth = {name: last[name] / first[name] for name in ("score_ms", "entropy_ms")}
     grown = memory["largest_mb"] - memory["smallest_mb"]
     large_ratio = large["score_ms"] / smallest["score_ms"]
-    return {
-        "12 megapixels / 512x512": _at_most(large_ratio, LARGE_RATIO),
-        f"growth from {first['megapixels']} to {last['megapixels']} megapixels, against entropy decoding": _at_most(
-            growth["score_ms"], growth["entropy_ms"]
-        ),
-        "memory of the largest above the smallest, MB": _at_most(grown, LARGEST_MEMORY_MB),
-        "stream / loop, pictures a second": _at_least(stream["ratio"], STREAM_RATIO),
-        "share of the cores that the stream keeps busy": _at_least(stream["stream_cores"], STREAM_CORES),
-        "scores of the stream are those of the loop, in order": {
-            "value": stream["same_scores_in_order"],
-            "bound": "the same",
-            "passes": bool(stream["same_scores_in_order"]),
-        },
-    }
+    sizes_grown = f"growth from {first['megapixels']} to {last['megapixels']} megapixels"
+    same = stream["same_scores_in_order"]
+    return [
+        Check("12 megapixels / 512x512", large_ratio, LARGE_RATIO),
+        Check(f"{sizes_grown}, against entropy decoding", growth["score_ms"], growth["entropy_ms"]),
+        Check("memory of the largest above the smallest, MB", grown, LARGEST_MEMORY_MB),
+        Check("stream / loop, pictures a second", stream["ratio"], STREAM_RATIO, at_least=True),
+        Check("share of the cores that the stream keeps busy", stream["stream_cores"], STREAM_CORES, at_least=True),
+        Check("scores of the stream are those of the loop, in order", same, "the same"),
+    ]
 
 
 def _clocked(work: Callable[[], list[float | None]]) -> tuple[list[float | None], tuple[float, float]]:
@@ -153,11 +147,3 @@ def _clocked(work: Callable[[], list[float | None]]) -> tuple[list[float | None]
 
 def _share_of_cores(taken: Sequence[tuple[float, float]]) -> float:
     return float(np.median([cpu / wall for wall, cpu in taken])) / usable_cores()
-
-
-def _at_most(value: float, bound: float) -> dict[str, Any]:
-    return {"value": value, "bound": f"at most {bound:.4g}", "passes": value <= bound}
-
-
-def _at_least(value: float, bound: float) -> dict[str, Any]:
-    return {"value": value, "bound": f"at least {bound:.4g}", "passes": value >= bound}

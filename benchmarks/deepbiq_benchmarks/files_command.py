@@ -14,9 +14,8 @@ from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.inputs import expand
-from deepbiq_benchmarks.files_table import figure
+from deepbiq_benchmarks.checks import BOUND_MISSED, all_kept, check_lines, describe_all
 
-BOUND_MISSED = 1
 TILES = 96
 """Photographs that large pictures are tiled with: as many as there are tiles in the largest, or nearly."""
 
@@ -63,14 +62,14 @@ def files(
         stream = stream_against_loop(scorer, streamed, rounds=stream_rounds, advance=advance)
         identity = scorer.identity()
     checks = checks_of_files(sizes, memory, stream)
-    passes = all(check["passes"] for check in checks.values())
+    passes = all_kept(checks)
     result = {
         "benchmark": "files",
         **identity,
         "sizes": sizes,
         "memory": memory,
         "stream": stream,
-        "checks": checks,
+        "checks": describe_all(checks),
         "passes": passes,
         **circumstances(),
     }
@@ -95,7 +94,4 @@ def _as_text(result: dict[str, Any]) -> str:
         f"{stream['n']} files: loop {stream['loop_per_s']:.1f}/s, stream {stream['stream_per_s']:.1f}/s, cores "
         f"busy {100 * stream['loop_cores']:.0f} % and {100 * stream['stream_cores']:.0f} %",
     ]
-    for name, check in result["checks"].items():
-        shown = figure(check["value"])
-        lines.append(f"{'ok  ' if check['passes'] else 'no  '}{name}: {shown} ({check['bound']})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *check_lines(result["checks"])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepbiq_benchmarks.checks import check_rows
 from deepbiq_benchmarks.results import NOT_MEASURED
 
 Result = dict[str, Any]
@@ -23,19 +24,13 @@ def _table(result: Result) -> str:
         f"{row['entropy_ms']:.1f} ms |"
         for row in result["sizes"]
     ]
-    checks = [
-        f"| {name} | {figure(check['value'])} | {check['bound']} | {'yes' if check['passes'] else 'no'} |"
-        for name, check in result["checks"].items()
-    ]
     return "\n".join(
         [
             "| JPEG | file to score | its entropy decoding alone |",
             "| --- | --- | --- |",
             *sizes,
             "",
-            "| what | measured | bound | kept |",
-            "| --- | --- | --- | --- |",
-            *checks,
+            *check_rows(result["checks"]),
             "",
             f"*{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, "
             f"{stream['stream_per_s']:.1f} as a stream; peak memory {memory['smallest_mb']:.0f} MB, with 48 "
@@ -44,8 +39,3 @@ def _table(result: Result) -> str:
             f"{result['machine']['processor']}, {result['date'][:10]}.*",
         ]
     )
-
-
-def figure(value: object) -> str:
-    """Writes what a check measured: a number, or whether something is so."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value).lower()

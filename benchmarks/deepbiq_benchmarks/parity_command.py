@@ -15,13 +15,13 @@ from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
+from deepbiq_benchmarks.checks import BOUND_MISSED
 from deepbiq_benchmarks.parity_budget import Budget
 
 if TYPE_CHECKING:
     from deepbiq_benchmarks.parity import Variant
 
 PLANS = ("dense", "random:25", "grid:25", "whole")
-BEYOND_BUDGET = 1
 
 
 def parity(
@@ -116,7 +116,7 @@ def parity(
     else:
         print_rows(result, outcome.rows)
     if not result["within_budget"]:
-        raise typer.Exit(BEYOND_BUDGET)
+        raise typer.Exit(BOUND_MISSED)
 
 
 def _plans(wanted: list[str] | None, bundle: Path) -> list[str]:

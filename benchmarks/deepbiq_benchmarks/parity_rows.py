@@ -13,6 +13,7 @@ import numpy.typing as npt
 from deepbiq.agreement import MIN_PICTURES, correlations
 from deepbiq.errors import OptionError
 from deepbiq.labels import label_of
+from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.parity import Observed, Series, Variant
 from deepbiq_benchmarks.parity_budget import Budget
 
@@ -172,4 +173,5 @@ def _beyond(figures: Figures, variant: Variant, budget: Budget) -> tuple[str, ..
             "srocc_drop": budget.max_drop,
         }
     )
-    return tuple(name for name, bound in bounds.items() if (getattr(figures, name) or 0) > bound)
+    checks = [Check(name, getattr(figures, name), bound) for name, bound in bounds.items()]
+    return tuple(check.what for check in checks if check.passes is False)

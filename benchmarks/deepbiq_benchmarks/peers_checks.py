@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.peers_names import (
     CAFFENET_CROPS,
     CAFFENET_DENSE,
@@ -26,40 +27,25 @@ AGREEMENT = 0.10
 """Two runs on an idle machine agree within this part of every ratio."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One bound.
+@dataclass(frozen=True, kw_only=True)
+class RowCheck(Check):
+    """A figure of a row held against its bound; there is none where a row that it needs did not run.
 
     Attributes:
         of: The row that is held against it.
-        what: The figure in words.
-        value: What was measured; None where a row that it needs did not run.
-        bound: The bound.
-        at_least: Whether the figure must reach the bound; otherwise it must not exceed it.
         binding: Whether the command fails when it is missed; other rows are held against the same bounds for
             comparison.
     """
 
     of: str
-    what: str
-    value: float | None
-    bound: float
-    at_least: bool
-    binding: bool
-
-    @property
-    def passes(self) -> bool | None:
-        """Whether the bound is kept; None where nothing was measured."""
-        if self.value is None:
-            return None
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
+    binding: bool = True
 
     def describe(self) -> dict[str, Any]:
         """Returns the check JSON-ready."""
-        return {**asdict(self), "passes": self.passes}
+        return {"of": self.of, **asdict(self), "passes": self.passes}
 
 
-def checks_of(rows: Sequence[Row], outside: float | None) -> list[Check]:
+def checks_of(rows: Sequence[Row], outside: float | None) -> list[RowCheck]:
     """Holds the default call, and every other dense row of deepbiq, against the bounds.
 
     Args:
@@ -69,10 +55,8 @@ def checks_of(rows: Sequence[Row], outside: float | None) -> list[Check]:
     by_name = {row["name"]: row for row in rows}
     dense = [row["name"] for row in rows if row["plan"] == "dense" and row["name"].startswith("deepbiq ")]
     checks = [check for name in (DEFAULT, *dense) for check in _checks_of_call(by_name, name)]
-    checks.append(Check(DEFAULT, "share of the call outside the network", outside, OUTSIDE_SHARE, False, True))
-    faster = _ratio(by_name, CAFFENET_CROPS, CAFFENET_DENSE)
-    what = f"times faster than {CAFFENET_CROPS}"
-    return [*checks, Check(CAFFENET_DENSE, what, faster, CAFFENET_DENSE_SPEED, True, True)]
+    checks.append(RowCheck("share of the call outside the network", outside, OUTSIDE_SHARE, of=DEFAULT))
+    return [*checks, _faster(by_name, CAFFENET_DENSE, CAFFENET_CROPS, CAFFENET_DENSE_SPEED, binding=True)]
 
 
 def compare_ratios(rows: Sequence[Row], earlier: Sequence[Row]) -> dict[str, Any]:
@@ -102,36 +86,32 @@ def compare_ratios(rows: Sequence[Row], earlier: Sequence[Row]) -> dict[str, Any
         "rows": compared,
         "largest": largest,
         "bound": AGREEMENT,
-        "passes": None if largest is None else largest <= AGREEMENT,
+        "passes": Check("largest difference", largest, AGREEMENT).passes,
     }
 
 
-def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[Check]:
+def _checks_of_call(rows: Mapping[str, Row], name: str) -> list[RowCheck]:
     """The bounds of one way to call deepbiq."""
     ours = name == DEFAULT
     caffenet, efficientnet = (crops_name(title, "onnxruntime") for title in ("CaffeNet", "EfficientNet-Lite0"))
     fp32, srocc = rows.get(deepbiq_name("dense", "fp32"), {}).get("srocc"), rows.get(name, {}).get("srocc")
     drop = None if fp32 is None or srocc is None else fp32 - srocc
     share, before = (_share(rows, name, key) for key in ("sgemm_ms", "sgemm_before_ms"))
+    at_peak = "time / that of its multiply-adds at the SGEMM peak"
     return [
-        Check(name, f"times faster than {caffenet}", _ratio(rows, caffenet, name), CAFFENET_SPEED, True, ours),
-        Check(
-            name,
-            f"times faster than {efficientnet}",
-            _ratio(rows, efficientnet, name),
-            EFFICIENTNET_SPEED,
-            True,
-            ours,
-        ),
-        Check(name, "SROCC below FP32 dense", drop, SROCC_DROP, False, ours),
-        Check(name, "time / that of its multiply-adds at the SGEMM peak", share, SGEMM_SHARE, False, ours),
-        Check(name, "the same at the best SGEMM before all turns", before, SGEMM_SHARE, False, False),
+        _faster(rows, name, caffenet, CAFFENET_SPEED, binding=ours),
+        _faster(rows, name, efficientnet, EFFICIENTNET_SPEED, binding=ours),
+        RowCheck("SROCC below FP32 dense", drop, SROCC_DROP, of=name, binding=ours),
+        RowCheck(at_peak, share, SGEMM_SHARE, of=name, binding=ours),
+        RowCheck("the same at the best SGEMM before all turns", before, SGEMM_SHARE, of=name, binding=False),
     ]
 
 
-def _ratio(rows: Mapping[str, Row], slower: str, faster: str) -> float | None:
-    above, below = (rows.get(name, {}).get("ratio") for name in (slower, faster))
-    return None if above is None or below is None else above / below
+def _faster(rows: Mapping[str, Row], name: str, slower: str, bound: float, *, binding: bool) -> RowCheck:
+    """Holds how many times faster one row is than another against its bound."""
+    above, below = (rows.get(row, {}).get("ratio") for row in (slower, name))
+    times = None if above is None or below is None else above / below
+    return RowCheck(f"times faster than {slower}", times, bound, at_least=True, of=name, binding=binding)
 
 
 def _share(rows: Mapping[str, Row], name: str, bound: str) -> float | None:

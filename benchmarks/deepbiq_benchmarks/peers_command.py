@@ -16,11 +16,11 @@ from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
+from deepbiq_benchmarks.checks import BOUND_MISSED
 
 PLANS = ("dense", "random:25", "grid:25", "whole")
 PRECISIONS = ("fp32", "int8")
 CPU_ENGINES = ("onnxruntime", "openvino")
-BOUND_MISSED = 1
 
 
 class TableFormat(str, Enum):

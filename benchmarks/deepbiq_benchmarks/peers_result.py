@@ -16,6 +16,7 @@ from deepbiq.memory import keep_freed_memory
 from deepbiq.scorer import load
 from deepbiq_benchmarks.alternation import METHOD
 from deepbiq_benchmarks.caffenet import write_caffenet
+from deepbiq_benchmarks.checks import all_kept
 from deepbiq_benchmarks.overhead import call_against_bare_run
 from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
@@ -155,7 +156,7 @@ def compare_with_peers(
         "sgemm_in_turn": sgemm,
         "checks": [check.describe() for check in checks],
         "comparison": comparison,
-        "passes": all(check.passes is not False for check in checks if check.binding)
+        "passes": all_kept(check for check in checks if check.binding)
         and (comparison is None or comparison["passes"] is not False),
         **circumstances(),
     }

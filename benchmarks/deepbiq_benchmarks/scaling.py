@@ -25,6 +25,7 @@ from deepbiq.sampling import sample
 from deepbiq.scale import bring_to_scale, resize
 from deepbiq.scorer import Scorer, load
 from deepbiq_benchmarks.alternation import Timed, time_in_turn
+from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.graph_cost import Cost
 from deepbiq_benchmarks.lines import fit_line
 from deepbiq_benchmarks.peers import Bgr
@@ -274,7 +275,7 @@ def _memory_check(series: Series) -> dict[str, Any]:
         "mb_per_megapixel": slope,
         "peak_mb": max(point.memory_mb or 0 for point in series.points),
         "bound": MOST_MEMORY_PER_MEGAPIXEL_MB,
-        "passes": None if slope is None else slope <= MOST_MEMORY_PER_MEGAPIXEL_MB,
+        "passes": Check("MB per megapixel", slope, MOST_MEMORY_PER_MEGAPIXEL_MB).passes,
     }
 
 

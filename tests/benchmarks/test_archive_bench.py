@@ -24,6 +24,7 @@ from deepbiq_benchmarks.archive_material import make_archive
 from deepbiq_benchmarks.archive_process import run_watched, tree_memory_mb
 from deepbiq_benchmarks.archive_speed import checks_of_local, checks_of_ray
 from deepbiq_benchmarks.archive_table import archive_table
+from deepbiq_benchmarks.checks import describe_all
 
 
 def commands_running():
@@ -132,7 +133,7 @@ def scaled(*, r2=0.999, **changes):
 
 def test_what_keeps_every_bound_passes():
     for checks in (local(), scaled()):
-        assert all(check["passes"] for check in checks.values())
+        assert all(check.passes for check in checks)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_what_keeps_every_bound_passes():
     ],
 )
 def test_each_bound_can_be_missed(checks, name):
-    missed = [what for what, check in checks.items() if not check["passes"]]
+    missed = [check.what for check in checks if not check.passes]
     assert len(missed) == 1
     assert name in missed[0]
 
@@ -211,7 +212,7 @@ def test_lines_are_drawn_and_told(tmp_path):
         "benchmark": "archive",
         **identity,
         "scaling": scaling,
-        "checks": checks_of_ray(scaling),
+        "checks": describe_all(checks_of_ray(scaling)),
         "machine": {"processor": "a processor"},
         "date": "2026-01-02T03:04:05+00:00",
     }

@@ -73,7 +73,7 @@ def measured(**changes):
 
 
 def test_what_keeps_every_bound_passes():
-    assert all(check["passes"] for check in measured().values())
+    assert all(check.passes for check in measured())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_keeps_every_bound_passes():
     ],
 )
 def test_each_bound_can_be_missed(changes, name):
-    missed = [what for what, check in measured(**changes).items() if not check["passes"]]
+    missed = [check.what for check in measured(**changes) if not check.passes]
     assert len(missed) == 1
     assert name in missed[0]
 
