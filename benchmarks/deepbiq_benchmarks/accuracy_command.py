@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
+from deepbiq_benchmarks.formats import ResultFormat
 
 
 def accuracy(
@@ -37,7 +37,7 @@ def accuracy(
     precision: Annotated[str, typer.Option(help=f"{PRECISION_HELP}.")] = "auto",
     plot: Annotated[Path | None, typer.Option(help="Write a scatter plot (PNG, SVG, PDF).")] = None,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Measure accuracy against human scores: PLCC, SROCC, KROCC, RMSE and MAE on the 0..100 scale.
 
@@ -67,7 +67,7 @@ def accuracy(
     if results is not None:
         words = ("accuracy", dataset, split, result["plan"], result["engine"], result["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
-    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _as_text(result))
+    typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else _as_text(result))
 
 
 def _as_text(result: dict[str, Any]) -> str:

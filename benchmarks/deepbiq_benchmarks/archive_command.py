@@ -17,7 +17,7 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.inputs import expand
 from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
-from deepbiq_benchmarks.peers_command import TableFormat
+from deepbiq_benchmarks.formats import TableFormat
 
 SIZES = (1000, 5000, 20000)
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from deepbiq.camera.sources import SOURCE_HELP
-from deepbiq.cli.info import InfoFormat
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
+from deepbiq_benchmarks.formats import ResultFormat
 
 
 def camera(
@@ -22,7 +22,7 @@ def camera(
     serve: Annotated[bool, typer.Option("--serve", help="Serve the web page as well, on any free port.")] = False,
     note: Annotated[str, typer.Option(help="What the source is, for the results file.")] = "",
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Watch a camera as `deepbiq watch` does, and measure frames a second, age of results, drops, load and memory.
 
@@ -56,7 +56,7 @@ def camera(
         "checks": {check.what: {**check.describe(), "bound": check.bound} for check in checks},
         **circumstances(),
     }
-    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _text(result, checks))
+    typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else _text(result, checks))
     if results is not None:
         size = f"{measured['width']}x{measured['height']}"
         rate = f"{round(measured['captured_per_s'])}fps"

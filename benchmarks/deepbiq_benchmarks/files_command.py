@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.inputs import expand
 from deepbiq_benchmarks.checks import BOUND_MISSED, all_kept, check_lines, describe_all
+from deepbiq_benchmarks.formats import ResultFormat
 
 TILES = 96
 """Photographs that large pictures are tiled with: as many as there are tiles in the largest, or nearly."""
@@ -30,7 +30,7 @@ def files(
     stream_pictures: Annotated[int, typer.Option(min=1, help="Most files of the stream.")] = 500,
     stream_rounds: Annotated[int, typer.Option(min=1, help="Rounds of stream and loop.")] = 3,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Time what happens around the network: JPEGs of 0.3 to 48 megapixels, and streams of many files.
 
@@ -76,7 +76,7 @@ def files(
     if results is not None:
         words = ("files", identity["plan"], identity["engine"], identity["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
-    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else _as_text(result))
+    typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else _as_text(result))
     if not passes:
         raise typer.Exit(BOUND_MISSED)
 

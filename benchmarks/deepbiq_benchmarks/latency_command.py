@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
 from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
@@ -16,6 +15,7 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
 from deepbiq.scale import SCALE_HELP
+from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.latency import MAX_VARIATION, Conditions, Load
 from deepbiq_benchmarks.latency_sweep import Over, parse_values
 
@@ -55,7 +55,7 @@ def latency(
         Path | None, typer.Option(help="Draw distribution and sweep (PNG, SVG, PDF); needs the extra bench.")
     ] = None,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Measure how long a score takes, stage by stage; run it with nothing else running.
 
@@ -91,7 +91,7 @@ def latency(
         save_figure(draw_latency(outcome.run, outcome.result), plot)
     if results is not None:
         typer.echo(f"deepbiq: wrote {save_result(results, words_of(request, outcome), outcome.result)}", err=True)
-    typer.echo(json.dumps(outcome.result, indent=2) if fmt is InfoFormat.JSON else as_text(outcome.result))
+    typer.echo(json.dumps(outcome.result, indent=2) if fmt is ResultFormat.JSON else as_text(outcome.result))
 
 
 def _sweeps() -> str:

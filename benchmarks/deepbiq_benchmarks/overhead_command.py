@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
+from deepbiq_benchmarks.formats import ResultFormat
 
 CALL_LIMIT = 1.10
 PROCESS_LIMIT = 2.5
@@ -20,7 +20,7 @@ def overhead(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = 20,
     process_rounds: Annotated[int, typer.Option(min=1, help="Counted rounds of whole processes.")] = 15,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Measure what deepbiq adds to the bare network, in time and memory; run it with nothing else running.
 
@@ -50,7 +50,7 @@ def overhead(
     if results is not None:
         words = ("overhead", identity["plan"], identity["engine"], identity["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(_as_text(call, process, imported))

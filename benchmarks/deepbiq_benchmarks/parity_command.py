@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names
 from deepbiq.errors import OptionError
@@ -16,6 +15,7 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
 from deepbiq_benchmarks.checks import BOUND_MISSED
+from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.parity_budget import Budget
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def parity(
     ] = Budget.max_fp32_shift,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the shifts (PNG, SVG, PDF).")] = None,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Compare every engine and precision of a bundle with its FP32 network in PyTorch, on the same pixels.
 
@@ -111,7 +111,7 @@ def parity(
     if results is not None:
         written = save_result(results, ("parity", *material.words, *plans), result)
         typer.echo(f"deepbiq: wrote {written}", err=True)
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps(result, indent=2))
     else:
         print_rows(result, outcome.rows)

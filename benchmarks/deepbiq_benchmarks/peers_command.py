@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,18 +16,11 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
 from deepbiq_benchmarks.checks import BOUND_MISSED
+from deepbiq_benchmarks.formats import TableFormat
 
 PLANS = ("dense", "random:25", "grid:25", "whole")
 PRECISIONS = ("fp32", "int8")
 CPU_ENGINES = ("onnxruntime", "openvino")
-
-
-class TableFormat(str, Enum):
-    """How a comparison is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def peers(

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.errors import OptionError
 from deepbiq.plans import PLAN_HELP
+from deepbiq_benchmarks.formats import ResultFormat
 
 
 def refit(
@@ -45,7 +45,7 @@ def refit(
         typer.Option(help="Number of random scores; repeatable. Default: 30, 100.", show_default=False),
     ] = None,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Refit old heads to ever more ratings, and test them on other pictures.
 
@@ -103,4 +103,4 @@ def refit(
     }
     if results is not None:
         typer.echo(f"deepbiq: wrote {save_result(results, ('refit', data), result)}", err=True)
-    typer.echo(json.dumps(result, indent=2) if fmt is InfoFormat.JSON else refit_table([result]))
+    typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else refit_table([result]))

@@ -12,7 +12,7 @@ from deepbiq.cores import usable_cores
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq_benchmarks.checks import BOUND_MISSED
-from deepbiq_benchmarks.peers_command import TableFormat
+from deepbiq_benchmarks.formats import TableFormat
 
 
 def scaling(
