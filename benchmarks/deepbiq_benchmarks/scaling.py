@@ -133,15 +133,12 @@ class ScalingPlan:
     batches: Sequence[int] = BATCHES
 
 
-def measure_scaling(
-    plan: ScalingPlan, note: Callable[[str], None], *, measure: Callable[[int], Roof] = measure_roof
-) -> dict[str, Any]:
+def measure_scaling(plan: ScalingPlan, note: Callable[[str], None]) -> dict[str, Any]:
     """Measures all series of all precisions.
 
     Args:
         plan: What is measured.
         note: Told each step.
-        measure: Measures the roof with a number of threads.
 
     Returns:
         The result, JSON-ready.
@@ -149,7 +146,7 @@ def measure_scaling(
     roofs = {}
     for threads in range(1, plan.threads + 1):
         note(f"measuring the machine's roof with {threads} threads")
-        roofs[threads] = measure(threads)
+        roofs[threads] = measure_roof(threads)
     series = [one for precision in plan.precisions for one in _all_series(plan, precision, roofs, note)]
     memory = [_memory_check(one) for one in series if one.points[0].memory_mb is not None]
     with load(plan.bundle, engine=plan.engine, precision=plan.precisions[0]) as scorer:
