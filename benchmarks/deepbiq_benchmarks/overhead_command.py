@@ -8,25 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
+from deepbiq_benchmarks.checks import BOUND_MISSED, all_kept, check_lines, describe_all
 from deepbiq_benchmarks.formats import ResultFormat
-
-CALL_LIMIT = 1.10
-PROCESS_LIMIT = 2.5
-MEMORY_LIMIT_MB = 350.0
+from deepbiq_benchmarks.overhead_bounds import CALL_ROUNDS, checks_of_overhead
 
 
 def overhead(
     picture: Annotated[Path, typer.Argument(help="A photo for the whole-process measurement.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of call and bare run.")] = CALL_ROUNDS,
     process_rounds: Annotated[int, typer.Option(min=1, help="Counted rounds of whole processes.")] = 15,
     results: Annotated[Path | None, typer.Option(help="Write the result as a file into this folder.")] = None,
     fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Measure what deepbiq adds to the bare network, in time and memory; run it with nothing else running.
 
-    Three bounds are kept: a call on a 512x512 array takes at most 1.10 times the bare ONNX Runtime run of the same
-    graph; `deepbiq score` as a whole process at most 2.5 times a process that imports NumPy, OpenCV and ONNX
-    Runtime; its peak memory is at most 350 MB. Ends with exit code 1 when one is missed.
+    Bounds: a call on a 512x512 array takes at most 1.10 times the bare ONNX Runtime run of the same graph; `deepbiq
+    score` as a whole process at most 2.5 times a process that imports NumPy, OpenCV and ONNX Runtime; its peak
+    memory is at most 350 MB; `import deepbiq` imports neither OpenCV nor ONNX Runtime. Ends with exit code 1 when a
+    bound is missed.
     """
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
@@ -39,35 +38,24 @@ def overhead(
         call = call_against_bare_run(scorer, rounds=rounds)
     process = process_against_imports(picture, warm_up=2, rounds=process_rounds)
     imported = modules_of_import()
-    passes = {
-        "call": call["ratio"] <= CALL_LIMIT,
-        "process": process["ratio"] <= PROCESS_LIMIT,
-        "memory": process["peak_memory_mb"] <= MEMORY_LIMIT_MB,
-        "import": not imported,
-    }
-    measured = {"call": call, "process": process, "heavy_modules_of_import_deepbiq": imported, "passes": passes}
-    result = {**identity, **measured, **circumstances()}
+    checks = checks_of_overhead(call, process, imported)
+    passes = all_kept(checks)
+    measured = {"call": call, "process": process, "heavy_modules_of_import_deepbiq": imported}
+    result = {**identity, **measured, "checks": describe_all(checks), "passes": passes, **circumstances()}
     if results is not None:
         words = ("overhead", identity["plan"], identity["engine"], identity["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
-    if fmt is ResultFormat.JSON:
-        typer.echo(json.dumps(result, indent=2))
-    else:
-        typer.echo(_as_text(call, process, imported))
-    if not all(passes.values()):
-        raise typer.Exit(1)
+    typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else _as_text(result))
+    if not passes:
+        raise typer.Exit(BOUND_MISSED)
 
 
-def _as_text(call: dict[str, Any], process: dict[str, Any], imported: list[str]) -> str:
-    call_ms, bare_ms = call["call_ms"], call["bare_run_ms"]
-    score_ms, imports_ms = process["score_process_ms"], process["imports_process_ms"]
-    rows = (
-        ("call / bare run", f"{call_ms:.2f} ms / {bare_ms:.2f} ms = {call['ratio']:.3f} (at most {CALL_LIMIT})"),
-        (
-            "score process / imports",
-            f"{score_ms:.0f} ms / {imports_ms:.0f} ms = {process['ratio']:.2f} (at most {PROCESS_LIMIT})",
-        ),
-        ("peak memory", f"{process['peak_memory_mb']:.0f} MB (at most {MEMORY_LIMIT_MB:.0f})"),
-        ("import deepbiq", f"imports {', '.join(imported) or 'neither cv2 nor onnxruntime'}"),
-    )
-    return "\n".join(f"{name:25}{value}" for name, value in rows)
+def _as_text(result: dict[str, Any]) -> str:
+    call, process, imported = result["call"], result["process"], result["heavy_modules_of_import_deepbiq"]
+    lines = [
+        f"call {call['call_ms']:.2f} ms / bare run {call['bare_run_ms']:.2f} ms = {call['ratio']:.3f}",
+        f"score process {process['score_process_ms']:.0f} ms / imports {process['imports_process_ms']:.0f} ms = "
+        f"{process['ratio']:.2f}",
+        f"import deepbiq imports {', '.join(imported) or 'neither cv2 nor onnxruntime'}",
+    ]
+    return "\n".join([*lines, *check_lines(result["checks"])])

@@ -18,6 +18,7 @@ from deepbiq_benchmarks.alternation import METHOD
 from deepbiq_benchmarks.caffenet import write_caffenet
 from deepbiq_benchmarks.checks import all_kept
 from deepbiq_benchmarks.overhead import call_against_bare_run
+from deepbiq_benchmarks.overhead_bounds import CALL_ROUNDS
 from deepbiq_benchmarks.peers import Absent, Bgr, Offer, Peer, open_offer
 from deepbiq_benchmarks.peers_checks import checks_of, compare_ratios
 from deepbiq_benchmarks.peers_crops import crops_offers
@@ -28,7 +29,6 @@ from deepbiq_benchmarks.peers_names import DEFAULT, EVERYWHERE
 from deepbiq_benchmarks.peers_packages import package_offers
 from deepbiq_benchmarks.roof import Roof, measure_roof, sgemm_product
 
-OUTSIDE_ROUNDS = 20
 MOST_FAILURES = 10
 """Failures of a row that a result lists; their number is always there."""
 
@@ -207,7 +207,7 @@ def outside_of_network(bundle: Path, threads: int) -> dict[str, Any] | None:
     with load(bundle, threads=threads) as scorer:
         if scorer.engine.name != EVERYWHERE:
             return None
-        pair = call_against_bare_run(scorer, threads=threads, rounds=OUTSIDE_ROUNDS)
+        pair = call_against_bare_run(scorer, threads=threads, rounds=CALL_ROUNDS)
     return {**pair, "share": 1 - 1 / pair["ratio"]}
 
 

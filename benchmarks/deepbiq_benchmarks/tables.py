@@ -18,6 +18,7 @@ from deepbiq_benchmarks.archive_plan import archive_plan
 from deepbiq_benchmarks.archive_table import archive_table
 from deepbiq_benchmarks.camera_table import camera_table
 from deepbiq_benchmarks.files_table import files_table
+from deepbiq_benchmarks.overhead_bounds import CALL_LIMIT, MEMORY_LIMIT_MB, PROCESS_LIMIT
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 from deepbiq_benchmarks.refit_table import refit_table
 from deepbiq_benchmarks.results import NOT_MEASURED
@@ -74,11 +75,12 @@ def overhead_table(results: list[Result]) -> str:
             "| what | measured | bound |",
             "| --- | --- | --- |",
             "| scorer call on a 512x512 array / bare ONNX Runtime run of the same graph | "
-            f"{call['call_ms']:.1f} ms / {call['bare_run_ms']:.1f} ms = {call['ratio']:.3f} | 1.10 |",
+            f"{call['call_ms']:.1f} ms / {call['bare_run_ms']:.1f} ms = {call['ratio']:.3f} | "
+            f"{CALL_LIMIT:.2f} |",
             "| `deepbiq score` process / process that imports NumPy, OpenCV and ONNX Runtime | "
             f"{process['score_process_ms']:.0f} ms / {process['imports_process_ms']:.0f} ms = "
-            f"{process['ratio']:.2f} | 2.5 |",
-            f"| peak memory of that process | {process['peak_memory_mb']:.0f} MB | 350 MB |",
+            f"{process['ratio']:.2f} | {PROCESS_LIMIT:g} |",
+            f"| peak memory of that process | {process['peak_memory_mb']:.0f} MB | {MEMORY_LIMIT_MB:g} MB |",
             "",
             _circumstances(result),
         ]
