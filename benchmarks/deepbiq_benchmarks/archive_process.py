@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from math import inf
@@ -51,16 +52,17 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
 
     Raises:
         EngineError: When it does not end with exit code 0.
+        KeyboardInterrupt: On Ctrl-C and on SIGTERM, when it has been killed with all its processes.
     """
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with _ended_as_by_ctrl_c(), tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         # A session of its own, so that one signal reaches all its processes.
         process = subprocess.Popen(  # noqa: S603  # ours
             command, env=measured_environment(), stdout=stdout, stderr=stderr, start_new_session=True
         )
-        os.killpg(process.pid, signal.SIGSTOP)  # until its first turn, as that is asked for now
         start = perf_counter()
         wall_s = busy_s = peak = 0.0
         try:
+            os.killpg(process.pid, signal.SIGSTOP)  # until its first turn, as that is asked for now
             for turn_s in chain(turns, [inf]):
                 os.killpg(process.pid, signal.SIGCONT)
                 busy, begin = busy_seconds(), perf_counter()
@@ -83,6 +85,16 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
             said = stderr.read().decode(errors="replace").strip()
             raise EngineError(f"{' '.join(command)} ended with exit code {process.returncode}: {said}")
         return Watched(stdout.read().decode(), wall_s, busy_s, paused_s, peak)
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Lets SIGTERM raise what Ctrl-C raises: what is paused is ended then, as nothing else would ever do that."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(process: subprocess.Popen[bytes], seconds: float, every_s: float) -> tuple[bool, float]:

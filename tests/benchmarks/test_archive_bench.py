@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -113,6 +114,26 @@ def test_what_fails_between_turns_ends_the_command():
     with pytest.raises(OSError, match="nothing left"):
         run_watched([sys.executable, "-c", program], every_s=0.05, turns=turns())
     assert not any(program in arguments for arguments in commands_running())
+
+
+def test_a_paused_command_ends_with_a_benchmark_that_is_terminated(tmp_path):
+    child = f"import time; time.sleep(60)  # {tmp_path}"
+    paused = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    program = (
+        "import sys, time\nfrom deepbiq_benchmarks.archive_process import run_watched\n"
+        "def turns():\n    yield 1.0\n    print('paused', flush=True)\n    time.sleep(60)\n"
+        f"run_watched([sys.executable, '-c', {paused!r}], every_s=0.05, turns=turns())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as bench:
+        assert bench.stdout.readline() == b"paused\n"
+        assert any(child in arguments for arguments in commands_running())
+        bench.terminate()
+        bench.wait(20)
+        assert b"KeyboardInterrupt" in bench.stderr.read()
+    deadline = monotonic() + 10
+    while any(child in arguments for arguments in commands_running()):
+        assert monotonic() < deadline
+        sleep(0.05)
 
 
 def test_a_command_that_fails_says_why():
