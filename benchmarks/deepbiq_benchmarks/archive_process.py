@@ -48,13 +48,16 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
         every_s: Most seconds between two looks at its memory; the first ones come sooner, so that commands that end
             early are seen, too. A look costs some milliseconds.
         turns: Seconds for which it may run until it is paused, with all its processes, and the next ones are asked
-            for: what is asked then has the machine for itself. Behind the last it runs to its end.
+            for: what is asked then has the machine for itself. The first ones are asked for before it is started.
+            Behind the last it runs to its end.
 
     Raises:
         EngineError: When it does not end with exit code 0.
         KeyboardInterrupt: On Ctrl-C and on SIGTERM, when it has been killed with all its processes.
     """
     with _ended_as_by_ctrl_c(), tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        asked = chain(turns, [inf])
+        first = next(asked)
         # A session of its own, so that one signal reaches all its processes.
         process = subprocess.Popen(  # noqa: S603  # ours
             command, env=measured_environment(), stdout=stdout, stderr=stderr, start_new_session=True
@@ -62,8 +65,7 @@ def run_watched(command: list[str], *, every_s: float, turns: Iterable[float] = 
         start = perf_counter()
         wall_s = busy_s = peak = 0.0
         try:
-            os.killpg(process.pid, signal.SIGSTOP)  # until its first turn, as that is asked for now
-            for turn_s in chain(turns, [inf]):
+            for turn_s in chain([first], asked):
                 os.killpg(process.pid, signal.SIGCONT)
                 busy, begin = busy_seconds(), perf_counter()
                 ended, turn_peak = _watch(process, turn_s, every_s)
