@@ -50,10 +50,11 @@ def accuracy(
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
     from deepbiq_benchmarks.accuracy import report
+    from deepbiq_benchmarks.figures import save_figure
     from deepbiq_benchmarks.results import check_writable, save_result
-    from deepbiq_benchmarks.scatter import draw_scatter, save_figure
+    from deepbiq_benchmarks.scatter import draw_scatter
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
     split = split or data_set.split_or_all("test")
     pictures = data_set.read(root, split)
     with load(bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale) as scorer:
@@ -62,12 +63,12 @@ def accuracy(
         identity = {"dataset": dataset, "split": split, **scorer.identity(), "scale": scale}
     identity["rating_scale"] = data_set.scale.describe()
     result = {**report(pictures, predicted, identity), **circumstances()}
-    if plot is not None:
-        save_figure(draw_scatter(pictures, predicted, result), plot)
     if results is not None:
         words = ("accuracy", dataset, split, result["plan"], result["engine"], result["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
     typer.echo(json.dumps(result, indent=2) if fmt is ResultFormat.JSON else _as_text(result))
+    if plot is not None:
+        save_figure(draw_scatter(pictures, predicted, result), plot)
 
 
 def _as_text(result: dict[str, Any]) -> str:

@@ -66,9 +66,10 @@ def archive(
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
     from deepbiq_benchmarks.archive_table import archive_table
+    from deepbiq_benchmarks.peers_material import read_bgr
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
     if plot is not None and on is Where.LOCAL:
         raise OptionError("--plot draws the lines of --on ray; there is nothing to draw without it")
     sizes = sorted(set(pictures or (SIZES if on is Where.RAY else SIZES[-1:])))
@@ -78,6 +79,8 @@ def archive(
     paths = [Path(path).absolute() for path in expand(photographs, recursive=False, note=notes.append)]
     if notes or not paths:
         raise OptionError("; ".join(notes) or "no photographs to archive")
+    for path in paths:
+        read_bgr(path)
     with load(engine=engine, precision=precision) as scorer:
         measured, checks = (
             _measure_ray(scorer, paths, sizes, rounds)
@@ -88,11 +91,6 @@ def archive(
     passes = all_kept(checks)
     held = {"checks": describe_all(checks), "passes": passes}
     result = {"benchmark": "archive", "on": on.value, **identity, **measured, **held, **circumstances()}
-    if plot is not None:
-        from deepbiq_benchmarks.archive_plot import draw_archive
-        from deepbiq_benchmarks.scatter import save_figure
-
-        save_figure(draw_archive(result), plot)
     if results is not None:
         words = ("archive", on.value, identity["plan"], identity["engine"], identity["precision"])
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
@@ -100,6 +98,11 @@ def archive(
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(archive_table([result]) if fmt is TableFormat.MARKDOWN else _text(result))
+    if plot is not None:
+        from deepbiq_benchmarks.archive_plot import draw_archive
+        from deepbiq_benchmarks.figures import save_figure
+
+        save_figure(draw_archive(result), plot)
     if not passes:
         raise typer.Exit(BOUND_MISSED)
 

@@ -37,7 +37,7 @@ def camera(
     from deepbiq_benchmarks.camera import checks_of_camera, watch_camera
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([results / "result.json"] if results else []))
+    check_writable(results)
     config = check_config(
         {
             "score": {"engine": engine},

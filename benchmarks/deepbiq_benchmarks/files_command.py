@@ -45,7 +45,7 @@ def files(
     from deepbiq_benchmarks.file_speed import checks_of_files, memory_of_sizes, stream_against_loop, time_sizes
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([results / "result.json"] if results else []))
+    check_writable(results)
     notes: list[str] = []
     paths = [Path(path) for path in expand(photographs, recursive=False, note=notes.append)]
     if notes or not paths:

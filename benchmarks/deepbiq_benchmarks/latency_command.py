@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from deepbiq.plans import PLAN_HELP
 from deepbiq.scale import SCALE_HELP
 from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.latency import MAX_VARIATION, Conditions, Load
-from deepbiq_benchmarks.latency_sweep import Over, parse_values
+from deepbiq_benchmarks.latency_sweep import Over, parse_values, situations
 
 
 def latency(
@@ -70,28 +71,31 @@ def latency(
         require_extra("bench", "matplotlib")
     if at is not None and sweep is None:
         raise OptionError(f"--at gives the values of a sweep: choose one by --sweep, one of {_sweeps()}")
-    values = (sweep, parse_values(sweep, at)) if sweep else None
+    if not isfinite(max_variation):
+        raise OptionError(f"--max-variation is a number from 0 on, got {max_variation}")
+    values = parse_values(sweep, at) if sweep else ()
     from deepbiq_benchmarks.latency_picture import make_picture, open_picture
     from deepbiq_benchmarks.latency_result import Request, measure_latency, words_of
     from deepbiq_benchmarks.latency_text import as_text
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
     source = str(bundle) if bundle else None
     conditions = Conditions(source, engine, precision, plan, scale, threads)
     photo = open_picture(picture) if picture else make_picture()
     load = Load(count, warm_up, batch, concurrency)
+    points = (sweep, situations(sweep, values, conditions, photo)) if sweep else None
+    request = Request(conditions, photo, load, max_variation, cold_starts, points)
     with conditions.load() as scorer:
-        request = Request(conditions, photo, load, max_variation, cold_starts, values)
         outcome = measure_latency(scorer, request)
-    if plot is not None:
-        from deepbiq_benchmarks.latency_plot import draw_latency
-        from deepbiq_benchmarks.scatter import save_figure
-
-        save_figure(draw_latency(outcome.run, outcome.result), plot)
     if results is not None:
         typer.echo(f"deepbiq: wrote {save_result(results, words_of(request, outcome), outcome.result)}", err=True)
     typer.echo(json.dumps(outcome.result, indent=2) if fmt is ResultFormat.JSON else as_text(outcome.result))
+    if plot is not None:
+        from deepbiq_benchmarks.figures import save_figure
+        from deepbiq_benchmarks.latency_plot import draw_latency
+
+        save_figure(draw_latency(outcome.run, outcome.result), plot)
 
 
 def _sweeps() -> str:

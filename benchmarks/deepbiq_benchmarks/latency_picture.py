@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.errors import OptionError
-from deepbiq.imaging import decode_bytes, printable, read_bytes
+from deepbiq.imaging import Limits, decode_bytes, printable, read_bytes
+from deepbiq.imaging.fault import FaultError
+from deepbiq.imaging.limits import check_min_side
 from deepbiq.scale import resize
 
 MADE_SIDE = 512
@@ -75,9 +77,17 @@ def at_megapixels(picture: BenchPicture, megapixels: float) -> BenchPicture:
     Args:
         picture: The picture.
         megapixels: Millions of pixels, above 0.
+
+    Raises:
+        OptionError: When the picture would be too small or too large to be scored, or is none that a JPEG can hold.
     """
     factor = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
-    size_hw = max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
+    size_hw = round(picture.height * factor), round(picture.width * factor)
+    try:
+        check_min_side(*size_hw)
+        Limits().check_size(size_hw[1], size_hw[0])
+    except FaultError as fault:
+        raise OptionError(f"{picture.name} cannot be scored at {megapixels:g} megapixels: {fault}") from fault
     bgr = resize(decode_bytes(picture.data, name=picture.name).bgr, size_hw)
     return _as_jpeg(bgr, f"{picture.name}, at {megapixels:g} megapixels, JPEG quality {JPEG_QUALITY}")
 

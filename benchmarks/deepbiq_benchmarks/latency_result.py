@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from deepbiq.diagnosis import circumstances
@@ -12,7 +13,7 @@ from deepbiq_benchmarks.latency import Conditions, Load, Run, measure, measure_s
 from deepbiq_benchmarks.latency_device import device_or_none, device_state, machine_name
 from deepbiq_benchmarks.latency_fresh import measure_fresh
 from deepbiq_benchmarks.latency_picture import BenchPicture
-from deepbiq_benchmarks.latency_sweep import Over, measure_sweep
+from deepbiq_benchmarks.latency_sweep import Over, Situation, measure_sweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Request:
         load: How requests come.
         max_variation: Variation above which a run counts as disturbed and is repeated once.
         cold_starts: Fresh processes to time; with 0 none, and no peak of memory.
-        sweep: What changes, with its values; None for no sweep.
+        sweep: What changes, with its points; None for no sweep.
     """
 
     conditions: Conditions
@@ -33,7 +34,7 @@ class Request:
     load: Load
     max_variation: float
     cold_starts: int
-    sweep: tuple[Over, tuple[float, ...]] | None = None
+    sweep: tuple[Over, list[Situation]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def measure_latency(scorer: Scorer, request: Request) -> Outcome:
     Raises:
         ImageError: When the picture cannot be scored.
         EngineError: When an engine or a fresh process fails.
-        OptionError: When a sweep has a value that deepbiq does not offer.
+        OptionError: When a sweep is over threads and the engine has none of ours.
     """
     picture, load, conditions = request.picture, request.load, request.conditions
     device = device_or_none()
@@ -85,8 +86,8 @@ def measure_latency(scorer: Scorer, request: Request) -> Outcome:
     if request.cold_starts:
         result |= measure_fresh(conditions, picture, request.cold_starts)
     if request.sweep:
-        over, values = request.sweep
-        result["sweep"] = measure_sweep(over, values, conditions, picture, load, request.max_variation)
+        over, points = request.sweep
+        result["sweep"] = measure_sweep(over, points, load, request.max_variation)
     result |= circumstances()
     return Outcome(result, measurement.run, machine_name(device, result["machine"]["processor"]))
 
@@ -94,11 +95,16 @@ def measure_latency(scorer: Scorer, request: Request) -> Outcome:
 def words_of(request: Request, outcome: Outcome) -> tuple[str, ...]:
     """Returns the words of a results file's name: machine, engine, precision, plan, and what is no default."""
     result, conditions, load = outcome.result, request.conditions, request.load
+    usual = Load()
     others = (
+        *((result["model"],) if conditions.bundle else ()),
+        *((Path(request.picture.name).stem,) if isinstance(request.picture.source, str) else ()),
         *((f"scale{conditions.scale}",) if conditions.scale != "auto" else ()),
         *((f"threads{conditions.threads}",) if conditions.threads else ()),
         *((f"batch{load.batch}",) if load.batch > 1 else ()),
         *((f"concurrency{load.concurrency}",) if load.concurrency > 1 else ()),
+        *((f"n{load.count}",) if load.count != usual.count else ()),
+        *((f"warmup{load.warm_up}",) if load.warm_up != usual.warm_up else ()),
         *((f"by{request.sweep[0].value}",) if request.sweep else ()),
     )
     return ("latency", outcome.machine, result["engine"], result["precision"], result["plan"], *others)

@@ -76,7 +76,7 @@ def situations(
         picture: What is scored; a sweep over megapixels resizes it.
 
     Raises:
-        OptionError: When a value is none that a plan has, or more than a JPEG can hold.
+        OptionError: When a value is none that a plan has, or a picture's size is none that can be scored.
     """
     if over is Over.CROPS:
         family = parse_plan(conditions.plan).family if conditions.plan else "random"
@@ -88,16 +88,12 @@ def situations(
     return [Situation(value, conditions, at_megapixels(picture, value)) for value in values]
 
 
-def measure_sweep(
-    over: Over, values: Sequence[float], conditions: Conditions, picture: BenchPicture, load: Load, limit: float
-) -> dict[str, Any]:
+def measure_sweep(over: Over, points: Sequence[Situation], load: Load, limit: float) -> dict[str, Any]:
     """Measures every point with a scorer of its own.
 
     Args:
         over: What changes.
-        values: Its values.
-        conditions: What stays.
-        picture: What is scored.
+        points: From `situations`.
         load: How requests come at every point.
         limit: Variation above which a point counts as disturbed and is measured once more.
 
@@ -105,15 +101,15 @@ def measure_sweep(
         JSON-ready: `over`, and `points` with `value`, `plan`, `threads`, `image_wh` and the figures of a run.
 
     Raises:
-        OptionError: When the engine has no threads of ours to vary, or a value is none that a plan has.
+        OptionError: When the engine has no threads of ours to vary.
     """
-    points = []
-    for situation in situations(over, values, conditions, picture):
+    measured = []
+    for situation in points:
         with situation.conditions.load() as scorer:
             if over is Over.THREADS and scorer.engine.name == "tensorrt":
                 raise OptionError("a sweep over threads needs an engine on the CPU, not tensorrt: --engine")
             measurement = measure_steadily(partial(measure, scorer, situation.picture, load), limit)
-            points.append(
+            measured.append(
                 {
                     "value": situation.value,
                     "plan": str(scorer.setting.plan),
@@ -122,7 +118,7 @@ def measure_sweep(
                     **measurement.describe(),
                 }
             )
-    return {"over": over.value, "points": points}
+    return {"over": over.value, "points": measured}
 
 
 def _usual_threads() -> tuple[int, ...]:

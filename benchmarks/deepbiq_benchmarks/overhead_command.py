@@ -30,9 +30,11 @@ def overhead(
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
     from deepbiq_benchmarks.overhead import call_against_bare_run, modules_of_import, process_against_imports
+    from deepbiq_benchmarks.peers_material import read_bgr
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([results / "result.json"] if results else []))
+    check_writable(results)
+    read_bgr(picture)
     with load(plan="dense", engine="onnxruntime") as scorer:
         identity = scorer.identity()
         call = call_against_bare_run(scorer, rounds=rounds)

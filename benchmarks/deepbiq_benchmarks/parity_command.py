@@ -87,7 +87,7 @@ def parity(
     from deepbiq_benchmarks.parity_text import heading_of, print_rows
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
     budget = Budget(max_drop, max_shift, max_flips, max_fp32_shift)
     path = default_bundle_path() if bundle is None else bundle
     comparison = Comparison(
@@ -103,11 +103,6 @@ def parity(
     with progress_bar("comparing", len(plans) * len(material.paths)) as advance:
         outcome = compare(comparison, advance)
     result = outcome.result
-    if plot is not None:
-        from deepbiq_benchmarks.parity_plot import draw_parity
-        from deepbiq_benchmarks.scatter import save_figure
-
-        save_figure(draw_parity(outcome.observations, budget, heading_of(result)), plot)
     if results is not None:
         written = save_result(results, ("parity", *material.words, *plans), result)
         typer.echo(f"deepbiq: wrote {written}", err=True)
@@ -115,6 +110,11 @@ def parity(
         typer.echo(json.dumps(result, indent=2))
     else:
         print_rows(result, outcome.rows)
+    if plot is not None:
+        from deepbiq_benchmarks.figures import save_figure
+        from deepbiq_benchmarks.parity_plot import draw_parity
+
+        save_figure(draw_parity(outcome.observations, budget, heading_of(result)), plot)
     if not result["within_budget"]:
         raise typer.Exit(BOUND_MISSED)
 

@@ -13,7 +13,7 @@ from deepbiq.cores import usable_cores
 from deepbiq.datasets import dataset_names
 from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
-from deepbiq.graphs import PRECISION_HELP, graph_key
+from deepbiq.graphs import GRAPH_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
 from deepbiq_benchmarks.checks import BOUND_MISSED
 from deepbiq_benchmarks.formats import TableFormat
@@ -47,9 +47,7 @@ def peers(
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(
-            help=f"{PRECISION_HELP.removeprefix('auto, ')}; repeatable (default: {', '.join(PRECISIONS)})."
-        ),
+        typer.Option(help=f"{GRAPH_HELP}; repeatable (default: {', '.join(PRECISIONS)})."),
     ] = None,
     engine: Annotated[
         list[str] | None,
@@ -89,11 +87,14 @@ def peers(
     from deepbiq_benchmarks.peers_text import checks_table, peers_table, peers_text
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
     earlier = None if compare is None else _rows_of(compare)
     names = [str(parse_plan(text)) for text in plan or PLANS]
     for text in precision or ():
         graph_key(text, "onnxruntime")
+    for name in engine or ():
+        if name not in engine_names():
+            raise OptionError(f"unknown engine {name!r}: this deepbiq has {', '.join(engine_names())}")
     material = find_peers_material(root, dataset, split, images or [], timed_pictures, accuracy_pictures)
     wanted = PeersPlan(
         bundle=default_bundle_path() if bundle is None else bundle,
@@ -108,11 +109,6 @@ def peers(
     steps = len(material.timed) + len(material.rated)
     with progress_bar("comparing", steps) as advance:
         result = compare_with_peers(wanted, earlier, lambda text: typer.echo(f"deepbiq: {text}", err=True), advance)
-    if plot is not None:
-        from deepbiq_benchmarks.peers_plot import draw_peers
-        from deepbiq_benchmarks.scatter import save_figure
-
-        save_figure(draw_peers(result), plot)
     if results is not None:
         words = ("peers", *filter(None, (material.dataset, material.split)), f"threads{wanted.threads}")
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
@@ -122,6 +118,11 @@ def peers(
         TableFormat.MARKDOWN: lambda: f"{peers_table([result])}\n\n{checks_table([result])}",
     }
     typer.echo(printed[fmt]())
+    if plot is not None:
+        from deepbiq_benchmarks.figures import save_figure
+        from deepbiq_benchmarks.peers_plot import draw_peers
+
+        save_figure(draw_peers(result), plot)
     if not result["passes"]:
         raise typer.Exit(BOUND_MISSED)
 

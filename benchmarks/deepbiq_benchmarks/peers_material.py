@@ -55,11 +55,13 @@ def find_peers_material(
         rated: How many pictures are rated, evenly spread over the split; None takes all.
 
     Raises:
-        OptionError: When there is neither a data set nor a picture.
+        OptionError: When there is neither a data set nor a picture, or a split or number without a data set.
         ImageError: When a picture that is to be timed cannot be read.
     """
     if root is None and not images:
         raise OptionError("give --root with the folder of a data set, or --images with pictures to time")
+    if root is None and (split is not None or rated is not None):
+        raise OptionError("--split and --accuracy-pictures choose of a data set: give its folder by --root")
     pictures: list[RatedPicture] = []
     if root is not None:
         data_set = find_dataset(dataset)

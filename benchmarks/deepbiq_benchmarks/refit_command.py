@@ -63,7 +63,7 @@ def refit(
     from deepbiq_benchmarks.refit_table import refit_table
     from deepbiq_benchmarks.results import check_writable, save_result
 
-    check_writable(*([results / "result.json"] if results else []))
+    check_writable(results)
     opened, wanted = open_bundle(default_bundle_path() if bundle is None else bundle), parse_plan(plan)
     rated = [read_ratings(file, DEFAULT_SCALE) for file in (pool, test)]
     counts, random_counts = count or [50, 100, 300, 500], (random_count or [30, 100]) if random_draws else []

@@ -15,18 +15,25 @@ NOT_MEASURED = "*Not measured yet.*"
 """What a document's table says until there is a result for it."""
 
 
-def check_writable(*targets: Path) -> None:
+def check_writable(results: Path | None, plot: Path | None = None) -> None:
     """Finds out before anything is measured whether its results will have a place.
 
     Args:
-        *targets: Files that will be written.
+        results: Folder of the results file; None writes none.
+        plot: File of the plot; None draws none.
 
     Raises:
-        OptionError: When the folder of one of them does not exist.
+        OptionError: When a folder does not exist, or the plot's ending is no format.
     """
-    for target in targets:
-        if not target.parent.is_dir():
-            raise OptionError(f"{target} cannot be written: there is no folder {target.parent}")
+    if results is not None and not results.is_dir():
+        raise OptionError(f"the result cannot be written: there is no folder {results}")
+    if plot is None:
+        return
+    from deepbiq_benchmarks.figures import check_format
+
+    if not plot.parent.is_dir():
+        raise OptionError(f"{plot} cannot be written: there is no folder {plot.parent}")
+    check_format(plot)
 
 
 def latest(results: Sequence[dict[str, Any]], benchmark: str) -> dict[str, Any] | None:

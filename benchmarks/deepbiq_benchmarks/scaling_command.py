@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deepbiq.cores import usable_cores
+from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
-from deepbiq.graphs import PRECISION_HELP, graph_key
+from deepbiq.graphs import GRAPH_HELP, graph_key
 from deepbiq_benchmarks.checks import BOUND_MISSED
 from deepbiq_benchmarks.formats import TableFormat
 
@@ -22,7 +24,7 @@ def scaling(
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help=f"{PRECISION_HELP.removeprefix('auto, ')}; repeatable (default: fp32, int8)."),
+        typer.Option(help=f"{GRAPH_HELP}; repeatable (default: fp32, int8)."),
     ] = None,
     engine: Annotated[str, typer.Option(help="deepbiq's engine, one for CPUs.")] = "onnxruntime",
     crops: Annotated[
@@ -58,7 +60,9 @@ def scaling(
     from deepbiq_benchmarks.scaling import BATCHES, CROPS, MEGAPIXELS, ScalingPlan, measure_scaling
     from deepbiq_benchmarks.scaling_text import scaling_table, scaling_text
 
-    check_writable(*([plot] if plot else []), *([results / "result.json"] if results else []))
+    check_writable(results, plot)
+    if megapixels and not all(map(isfinite, megapixels)):
+        raise OptionError(f"--megapixels is a number of at least 0.01, got {megapixels}")
     precisions = list(dict.fromkeys(precision or ["fp32", "int8"]))
     for text in precisions:
         graph_key(text, "onnxruntime")
@@ -74,11 +78,6 @@ def scaling(
         batches=sorted(set(batch or BATCHES)),
     )
     result = measure_scaling(plan, lambda text: typer.echo(f"deepbiq: {text}", err=True))
-    if plot is not None:
-        from deepbiq_benchmarks.scaling_plot import draw_scaling
-        from deepbiq_benchmarks.scatter import save_figure
-
-        save_figure(draw_scaling(result), plot)
     if results is not None:
         written = save_result(results, ("scaling", result["engine"], f"threads{plan.threads}"), result)
         typer.echo(f"deepbiq: wrote {written}", err=True)
@@ -86,5 +85,10 @@ def scaling(
         typer.echo(json.dumps(result, indent=2))
     else:
         typer.echo(scaling_table([result]) if fmt is TableFormat.MARKDOWN else scaling_text(result))
+    if plot is not None:
+        from deepbiq_benchmarks.figures import save_figure
+        from deepbiq_benchmarks.scaling_plot import draw_scaling
+
+        save_figure(draw_scaling(result), plot)
     if not result["passes"]:
         raise typer.Exit(BOUND_MISSED)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,6 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from deepbiq.datasets import RatedPicture
-from deepbiq.errors import OptionError
-from deepbiq.files import write_atomically
 from deepbiq.labels import LABEL_BORDERS, SCORE_MAX, SCORE_MIN
 
 
@@ -51,17 +47,3 @@ def draw_scatter(
     )
     axes.legend(loc="upper left", frameon=False)
     return figure
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure; the ending of the path decides the format.
-
-    Raises:
-        OptionError: When the ending is none that matplotlib knows or the file cannot be written.
-    """
-    buffer = io.BytesIO()
-    try:
-        figure.savefig(buffer, format=path.suffix.removeprefix(".") or "png", dpi=120)
-        write_atomically(path, buffer.getvalue())
-    except (ValueError, OSError) as error:
-        raise OptionError(f"the plot cannot be written to {path}: {error}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepbiq.bundle import Bundle
+from deepbiq.configuration import AUTO
 from deepbiq.errors import BundleError, OptionError
 from deepbiq.plans import Plan, parse_plan
 
@@ -14,7 +15,8 @@ PRECISIONS = ("fp32", "fp16", "int8")
 CPU_INT8 = "int8-cpu"
 TENSORRT_INT8 = "int8-tensorrt"
 INT8_FLAVOURS = (CPU_INT8, TENSORRT_INT8)
-PRECISION_HELP = f"auto, {', '.join(PRECISIONS)}; or a flavour of INT8 by its name: {', '.join(INT8_FLAVOURS)}"
+GRAPH_HELP = f"{', '.join(PRECISIONS)}; or a flavour of INT8 by its name: {', '.join(INT8_FLAVOURS)}"
+PRECISION_HELP = f"auto, {GRAPH_HELP}"
 _ADDED_BY = {"fp16": "deepbiq export", CPU_INT8: "deepbiq calibrate", TENSORRT_INT8: "deepbiq calibrate"}
 
 
@@ -60,6 +62,8 @@ def graph_key(precision: str, engine: str) -> str:
     Raises:
         OptionError: When there is no such precision.
     """
+    if precision == AUTO:
+        raise OptionError(f"precision auto names no graph: use {GRAPH_HELP}")
     if precision not in (*PRECISIONS, *INT8_FLAVOURS):
         raise OptionError(f"unknown precision {precision!r}: use {PRECISION_HELP}")
     if precision == "int8":

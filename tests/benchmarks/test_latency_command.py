@@ -68,8 +68,10 @@ def test_a_results_file_is_named_after_what_it_measured(tiny_bundle, tmp_path):
         assert latency(*options, *more, "--results", results).exit_code == 0
     plain, special = sorted((path.stem for path in results.iterdir()), key=len)
     assert plain.startswith("latency-")
-    assert plain.endswith("-onnxruntime-fp32-grid2")
-    assert special == f"{plain}-scale128-threads1-batch2-concurrency2-bycrops"
+    made, load = plain.split("-onnxruntime-fp32-grid2-")[1].rsplit("-n3-", 1)
+    assert made.startswith("tiny")
+    assert load == "warmup1"
+    assert special == plain.replace("-n3-warmup1", "-scale128-threads1-batch2-concurrency2-n3-warmup1-bycrops")
 
 
 def test_the_text_states_what_was_measured_and_how(tiny_bundle):
@@ -131,8 +133,13 @@ def test_no_extra_is_needed_but_for_the_plot(tiny_bundle, tmp_path):
         (["--n", "0"], 2, "--n"),
         (["--at", "1"], 2, "choose one by --sweep"),
         (["--sweep", "crops", "--at", "none"], 2, "whole numbers of crops"),
+        (["--sweep", "crops", "--at", "100000"], 2, "got 100000"),
+        (["--sweep", "megapixels", "--at", "1000"], 2, "cannot be scored at 1000 megapixels"),
+        (["--sweep", "megapixels", "--at", "0.000001"], 2, "cannot be scored at 1e-06 megapixels"),
+        (["--max-variation", "nan"], 2, "--max-variation is a number from 0 on, got nan"),
         (["--results", "missing"], 2, "there is no folder"),
         (["--plot", "missing/plot.png"], 2, "there is no folder"),
+        (["--plot", "plot.docx"], 2, "plot.docx: its ending is none of"),
     ],
 )
 def test_bad_input(tmp_path, monkeypatch, arguments, code, words):

@@ -60,7 +60,8 @@ def test_more_crops_than_a_plan_has_are_refused():
     ],
 )
 def test_every_point_says_what_it_was(tiny_bundle, over, values, changes):
-    swept = measure_sweep(over, values, Conditions(str(tiny_bundle)), make_picture(), Load(2, 0), 100)
+    points = situations(over, values, Conditions(str(tiny_bundle)), make_picture())
+    swept = measure_sweep(over, points, Load(2, 0), 100)
     assert swept["over"] == over.value
     assert [point["value"] for point in swept["points"]] == list(values)
     for key, expected in changes.items():

@@ -76,8 +76,8 @@ def test_the_help_tells_every_bound():
 
 def test_a_missing_picture_is_an_error(tmp_path):
     done = CliRunner().invoke(app, ["bench", "overhead", str(tmp_path / "missing.jpg"), "--rounds", "1"])
-    assert done.exit_code == 4
-    assert "exit code 3" in done.stderr
+    assert done.exit_code == 3
+    assert "missing.jpg: no such file" in done.stderr
 
 
 def test_import_deepbiq_is_lean():

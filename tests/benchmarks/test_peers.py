@@ -350,6 +350,10 @@ def test_without_any_peer_only_deepbiq_runs(short_turns, tiny_bundle, samples):
     [
         (["--peer", "no such row"], "no peer's name holds no such row"),
         (["--precision", "int4"], "unknown precision"),
+        (["--precision", "auto"], "precision auto names no graph: use fp32, "),
+        (["--engine", "nothing"], "unknown engine 'nothing'"),
+        (["--split", "test"], "give its folder by --root"),
+        (["--accuracy-pictures", 5], "give its folder by --root"),
         (["--plan", "sparse"], "unknown plan"),
         (["--compare", "missing.json"], "no result of bench peers"),
         (["--results", "missing"], "no folder missing"),

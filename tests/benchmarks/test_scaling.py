@@ -86,5 +86,11 @@ def test_a_missing_photo_is_an_error(tmp_path):
     assert "missing.jpg" in done.stderr
 
 
+def test_a_size_that_is_no_number_is_refused(samples):
+    done = CliRunner().invoke(app, ["bench", "scaling", str(samples[0]), "--megapixels", "nan"])
+    assert done.exit_code == 2
+    assert "--megapixels is a number of at least 0.01, got [nan]" in done.stderr
+
+
 def test_the_table_says_so_when_nothing_was_measured():
     assert scaling_table([]) == "*Not measured yet.*"
