@@ -7,11 +7,13 @@ import math
 import platform
 from functools import partial
 from importlib.util import find_spec
+from itertools import combinations
 from time import sleep
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 pytest.importorskip("onnx", reason="graphs are counted with onnx: install deepbiq[peers]")
 
@@ -28,6 +30,7 @@ from deepbiq_benchmarks.peers_crops import crops_offers
 from deepbiq_benchmarks.peers_measure import rate_peers, time_peers, unsettled
 from deepbiq_benchmarks.peers_names import CAFFENET_CROPS, CAFFENET_DENSE, DEFAULT
 from deepbiq_benchmarks.peers_packages import package_offers
+from deepbiq_benchmarks.peers_plot import draw_peers
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
 
 SQUARE = np.full((512, 512, 3), 90, np.uint8)
@@ -408,3 +411,24 @@ def test_tables_say_so_when_nothing_was_measured():
         == checks_table([{"benchmark": "parity"}])
         == "*Not measured yet.*"
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_number_of_the_plot_lies_on_another(seed):
+    rng = np.random.default_rng(seed)
+    rows = [
+        {
+            "name": f"deepbiq {number}",
+            "ms": float(rng.uniform(100, 110)),
+            "srocc": float(rng.uniform(0.80, 0.81)) if rng.random() < 0.7 else None,
+            "reason": None,
+        }
+        for number in range(30)
+    ]
+    about = {"dataset": "d", "split": "test", "threads": 2, "machine": {"processor": "a processor"}}
+    figure = draw_peers({"rows": rows, **about})
+    figure.draw_without_rendering()
+    numbers = figure.axes[0].texts
+    assert sorted(number.get_text() for number in numbers) == [f"{n:02d}" for n in range(1, 31)]
+    boxes = [Text.get_window_extent(number) for number in numbers]  # without the line to its point
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
