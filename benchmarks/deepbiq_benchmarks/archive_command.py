@@ -65,8 +65,8 @@ def archive(
         require_extra("bench", "matplotlib")
     from deepbiq.diagnosis import circumstances
     from deepbiq.scorer import load
+    from deepbiq_benchmarks.archive_material import describe
     from deepbiq_benchmarks.archive_table import archive_table
-    from deepbiq_benchmarks.peers_material import read_bgr
     from deepbiq_benchmarks.results import check_writable, save_result
 
     check_writable(results, plot)
@@ -79,8 +79,7 @@ def archive(
     paths = [Path(path).absolute() for path in expand(photographs, recursive=False, note=notes.append)]
     if notes or not paths:
         raise OptionError("; ".join(notes) or "no photographs to archive")
-    for path in paths:
-        read_bgr(path)
+    described = describe(paths)
     with load(engine=engine, precision=precision) as scorer:
         measured, checks = (
             _measure_ray(scorer, paths, sizes, rounds)
@@ -90,9 +89,11 @@ def archive(
         identity = scorer.identity()
     passes = all_kept(checks)
     held = {"checks": describe_all(checks), "passes": passes}
-    result = {"benchmark": "archive", "on": on.value, **identity, **measured, **held, **circumstances()}
+    about = {"benchmark": "archive", "on": on.value, **identity, "photographs": described}
+    result = {**about, **measured, **held, **circumstances()}
     if results is not None:
-        words = ("archive", on.value, identity["plan"], identity["engine"], identity["precision"])
+        size = f"{described['mean_megapixels']:.2g}megapixels"
+        words = ("archive", on.value, identity["plan"], identity["engine"], identity["precision"], size)
         typer.echo(f"deepbiq: wrote {save_result(results, words, result)}", err=True)
     if fmt is TableFormat.JSON:
         typer.echo(json.dumps(result, indent=2))

@@ -6,10 +6,27 @@ import os
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
+
+from deepbiq_benchmarks.peers_material import read_bgr
 
 _FILES_OF_FOLDER = 1000
 _OVERSIZE_BMP = b"BM" + b"\0" * 12 + (40).to_bytes(4, "little") + (60000).to_bytes(4, "little") * 2 + b"\1\0\x18\0"
 """The start of a file that claims 3,600 megapixels."""
+
+
+def describe(photographs: Sequence[Path]) -> dict[str, Any]:
+    """Reads every photograph once; says how many there are, and how large they are on average.
+
+    Raises:
+        ImageError: When one cannot be read or decoded.
+    """
+    sizes = [read_bgr(path).shape for path in photographs]
+    return {
+        "n": len(photographs),
+        "mean_megapixels": sum(height * width for height, width, _ in sizes) / len(sizes) / 1e6,
+        "mean_mb": sum(path.stat().st_size for path in photographs) / len(sizes) / 1e6,
+    }
 
 
 def make_archive(photographs: Sequence[Path], folder: Path, *, pictures: int, broken: int) -> None:

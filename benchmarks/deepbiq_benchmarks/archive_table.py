@@ -24,11 +24,18 @@ def archive_lines(result: Result) -> list[str]:
     return _ray_lines(result["scaling"])
 
 
+def photographs_in_words(photographs: Result) -> str:
+    """Says of which size they are on average."""
+    return f"photographs of {photographs['mean_megapixels']:.2g} megapixels and {photographs['mean_mb']:.2g} MB"
+
+
 def _table(result: Result) -> str:
     measured = [] if "local" in result else [*_ray_table(result["scaling"]), ""]
+    of = f"{photographs_in_words(result['photographs'])}; " if "photographs" in result else ""
     where = (
-        f"*{'; '.join(archive_lines(result))}. Plan {result['plan']}, {result['engine']} {result['precision']}, "
-        f"model {result['model']}, {result['machine']['processor']}, {result['date'][:10]}.*"
+        f"*{of}{'; '.join(archive_lines(result))}. "
+        f"Plan {result['plan']}, {result['engine']} {result['precision']}, model {result['model']}, "
+        f"{result['machine']['processor']}, {result['date'][:10]}.*"
     )
     return "\n".join([*measured, *check_rows(result["checks"]), "", where])
 
@@ -62,4 +69,4 @@ def _ray_lines(scaling: Result) -> list[str]:
         else f"{1000 * line['slope']:.2f} ms a picture and {line['intercept']:.1f} s once, R2 {line['r2']:.4f}"
         for name, line in (("on Ray", scaling["ray_line"]), ("on this machine", scaling["local_line"]))
     }
-    return [f"{name}: {words}" for name, words in lines.items()]
+    return [f"rounds: {scaling['rounds']}", *(f"{name}: {words}" for name, words in lines.items())]

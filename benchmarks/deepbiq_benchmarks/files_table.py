@@ -32,7 +32,8 @@ def _table(result: Result) -> str:
             "",
             *check_rows(result["checks"]),
             "",
-            f"*{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, "
+            f"*Turns of every size: {result['sizes'][0]['n']}; rounds of stream and loop: {stream['rounds']}. "
+            f"{stream['n']} files: {stream['loop_per_s']:.1f} pictures/s in a loop, "
             f"{stream['stream_per_s']:.1f} as a stream; peak memory {memory['smallest_mb']:.0f} MB, with 48 "
             f"megapixels {memory['largest_mb']:.0f} MB. "
             f"Plan {result['plan']}, {result['engine']} {result['precision']}, model {result['model']}, "

@@ -17,6 +17,7 @@ from deepbiq.files import write_atomically
 from deepbiq_benchmarks.archive_plan import archive_plan
 from deepbiq_benchmarks.archive_table import archive_table
 from deepbiq_benchmarks.camera_table import camera_table
+from deepbiq_benchmarks.engines_table import engines_table
 from deepbiq_benchmarks.files_table import files_table
 from deepbiq_benchmarks.overhead_bounds import CALL_LIMIT, MEMORY_LIMIT_MB, PROCESS_LIMIT
 from deepbiq_benchmarks.peers_text import checks_table, peers_summary_table, peers_table
@@ -25,7 +26,14 @@ from deepbiq_benchmarks.results import NOT_MEASURED
 from deepbiq_benchmarks.scaling_text import scaling_table
 
 Result = dict[str, Any]
-DOCUMENTS = ("README.md", "docs/model-card.md", "docs/archive.md", "docs/refit.md", "benchmarks/README.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/model-card.md",
+    "docs/archive.md",
+    "docs/refit.md",
+    "docs/speed.md",
+    "benchmarks/README.md",
+)
 """The files with tables, from the project's root."""
 
 _PLAN_ORDER = ("dense", "random:25", "grid:25", "whole")
@@ -207,6 +215,7 @@ TABLES: dict[str, Callable[[list[Result]], str]] = {
     "peers checks table": checks_table,
     "scaling table": scaling_table,
     "latency table": latency_table,
+    "engines table": engines_table,
     "files table": files_table,
     "camera table": camera_table,
     "archive table": archive_table,
