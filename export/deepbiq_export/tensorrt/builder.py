@@ -17,7 +17,7 @@ from deepbiq_export.tensorrt.configuration import (
 )
 from deepbiq_export.tensorrt.library import Target
 from deepbiq_export.tensorrt.network import NetworkFacts, keep_only, network_facts, parse_network
-from deepbiq_export.tensorrt.onnx_file import read_onnx
+from deepbiq_export.tensorrt.onnx_facts import read_onnx
 from deepbiq_export.tensorrt.toolchain import open_toolchain
 
 LARGEST_RATIO = 1.5

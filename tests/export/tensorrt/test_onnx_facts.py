@@ -7,7 +7,7 @@ import pytest
 
 from deepbiq.cli.exit_codes import UNUSABLE_MODEL, exit_code_of
 from deepbiq.errors import EngineError
-from deepbiq_export.tensorrt.onnx_file import read_onnx
+from deepbiq_export.tensorrt.onnx_facts import read_onnx
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
 

@@ -7,23 +7,20 @@ from whatever folder the process happens to run in. So the few fields of protobu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from deepbiq import onnx_fields as fields
 from deepbiq.errors import EngineError
+from deepbiq.protobuf import Value, packed_numbers, split
 
 OPSETS = range(13, 21)
 """Of the standard operators. Before 13 a scale could not be given per channel; deepbiq writes 17 and 18; newer ones
 than 20 are younger than the parser of JetPack 6."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _EXTERNAL = 1
 _FLOAT_BYTES = 4
 _BYTES_BY_TYPE = {2: 1, 3: 1, 4: 2, 5: 2, 7: 8, 9: 1, 10: 2, 11: 8, 13: 8, 16: 2}
 """By ONNX's TensorProto.DataType (2 is uint8, 3 int8, 10 float16, 16 bfloat16, 7 int64, ...); others take four."""
-
-Field = tuple[int, int | memoryview]
-"""Number and value of a protobuf field."""
 
 
 @dataclass
@@ -71,12 +68,12 @@ def read_onnx(model: bytes) -> OnnxFacts:
         raise EngineError("the ONNX file is empty: export the bundle again")
     scan = _Scan()
     try:
-        for number, value in _fields(memoryview(model)):
-            if number == 7 and isinstance(value, memoryview):
+        for number, value in split(memoryview(model)):
+            if number == fields.MODEL_GRAPH and isinstance(value, memoryview):
                 _scan_graph(value, scan)
-            elif number == 8 and isinstance(value, memoryview):
+            elif number == fields.MODEL_OPSET and isinstance(value, memoryview):
                 _scan_opset(value, scan)
-    except (IndexError, ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise EngineError(f"the ONNX file is cut short or no ONNX ({error}): export the bundle again") from error
     if not scan.has_nodes:
         raise EngineError(f"the {len(model)} bytes hold no ONNX graph with a node: export the bundle again")
@@ -93,56 +90,22 @@ def read_onnx(model: bytes) -> OnnxFacts:
     return OnnxFacts(scan.opset, sum(tensor.elements * tensor.item_bytes for tensor in scan.tensors))
 
 
-def _fields(message: memoryview) -> Iterator[Field]:
-    """Yields the fields of a protobuf message; groups, which ONNX has none of, are an error."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        kind = key & 7
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        if kind == _BYTES:
-            size, at = _varint(message, at)
-        elif kind in (_FIXED32, _FIXED64):
-            size = 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError(f"field of unknown kind {kind}")
-        if size > len(message) - at:
-            raise ValueError(f"a field of {size} bytes, {len(message) - at} are left")
-        yield key >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Reads a number of seven bits a byte; returns it and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number of more than ten bytes")
-
-
 def _scan_opset(message: memoryview, scan: _Scan) -> None:
     """OperatorSetIdProto; only the standard operators' version matters, others are unknown operators anyway."""
-    fields = dict(_fields(message))
-    domain, version = fields.get(1, b""), fields.get(2)
+    found = dict(split(message))
+    domain, version = found.get(fields.OPSET_DOMAIN, b""), found.get(fields.OPSET_VERSION)
     if _text(domain) in ("", "ai.onnx") and isinstance(version, int):
         scan.opset = version
 
 
 def _scan_graph(message: memoryview, scan: _Scan) -> None:
     """GraphProto: its initialisers first, then its nodes, which may stand before them in the file."""
-    fields = [(number, value) for number, value in _fields(message) if isinstance(value, memoryview)]
-    for number, value in fields:
-        if number == 5:
+    messages = [(number, value) for number, value in split(message) if isinstance(value, memoryview)]
+    for number, value in messages:
+        if number == fields.GRAPH_CONSTANT:
             _scan_tensor(value, scan)
-    for number, value in fields:
-        if number == 1:
+    for number, value in messages:
+        if number == fields.GRAPH_NODE:
             _scan_node(value, scan)
 
 
@@ -150,17 +113,18 @@ def _scan_tensor(message: memoryview, scan: _Scan) -> None:
     """TensorProto, an initialiser or a constant."""
     dims: list[int] = []
     name, kind, location, external = "", 0, 0, "another file"
-    for number, value in _fields(message):
-        if number == 1:
-            dims += [value] if isinstance(value, int) else _packed(value)
-        elif number == 2 and isinstance(value, int):
+    for number, value in split(message):
+        if number == fields.TENSOR_SHAPE:
+            dims += [value] if isinstance(value, int) else packed_numbers(value)
+        elif number == fields.TENSOR_TYPE and isinstance(value, int):
             kind = value
-        elif number == 8:
+        elif number == fields.TENSOR_NAME:
             name = _text(value)
-        elif number == 13 and isinstance(value, memoryview):
-            entry = dict(_fields(value))
-            external = _text(entry.get(2, b"")) if _text(entry.get(1, b"")) == "location" else external
-        elif number == 14 and isinstance(value, int):
+        elif number == fields.TENSOR_EXTERNAL and isinstance(value, memoryview):
+            entry = dict(split(value))
+            if _text(entry.get(fields.ENTRY_KEY, b"")) == "location":
+                external = _text(entry.get(fields.ENTRY_VALUE, b""))
+        elif number == fields.TENSOR_LOCATION and isinstance(value, int):
             location = value
     if location == _EXTERNAL:
         scan.external.append(external)
@@ -169,32 +133,24 @@ def _scan_tensor(message: memoryview, scan: _Scan) -> None:
     scan.by_name[name] = tensor
 
 
-def _packed(message: memoryview) -> list[int]:
-    numbers, at = [], 0
-    while at < len(message):
-        number, at = _varint(message, at)
-        numbers.append(number)
-    return numbers
-
-
 def _scan_node(message: memoryview, scan: _Scan) -> None:
     """NodeProto: what it does to weights, and the tensors and graphs among its attributes."""
     scan.has_nodes = True
     inputs: list[str] = []
     outputs: list[str] = []
     operator = ""
-    for number, value in _fields(message):
-        if number == 1:
+    for number, value in split(message):
+        if number == fields.NODE_INPUT:
             inputs.append(_text(value))
-        elif number == 2:
+        elif number == fields.NODE_OUTPUT:
             outputs.append(_text(value))
-        elif number == 4:
+        elif number == fields.NODE_OPERATOR:
             operator = _text(value)
-        elif number == 5 and isinstance(value, memoryview):
-            for attribute, inner in _fields(value):
-                if attribute == 5 and isinstance(inner, memoryview):
+        elif number == fields.NODE_ATTRIBUTE and isinstance(value, memoryview):
+            for attribute, inner in split(value):
+                if attribute == fields.ATTRIBUTE_TENSOR and isinstance(inner, memoryview):
                     _scan_tensor(inner, scan)
-                elif attribute == 6 and isinstance(inner, memoryview):
+                elif attribute == fields.ATTRIBUTE_GRAPH and isinstance(inner, memoryview):
                     _scan_graph(inner, scan)
     weight = scan.by_name.get(inputs[0]) if inputs else None
     if weight is not None and operator == "QuantizeLinear":
@@ -204,5 +160,5 @@ def _scan_node(message: memoryview, scan: _Scan) -> None:
         scan.by_name[outputs[0]] = weight
 
 
-def _text(value: int | bytes | memoryview) -> str:
+def _text(value: Value) -> str:
     return "" if isinstance(value, int) else bytes(value).decode()
