@@ -21,8 +21,7 @@ from deepbiq.errors import BundleError, ImageError, OptionError
 from deepbiq.plans import parse_plan
 from deepbiq.reference import FP32
 from deepbiq_calibration.calibration_error import CalibrationError
-from deepbiq_calibration.drawing import draw as draw_places
-from deepbiq_calibration.drawing import spread_over
+from deepbiq_calibration.drawing import draw, draw_from
 from deepbiq_calibration.flavours import Flavour
 from deepbiq_calibration.inputs import calibration_inputs
 from deepbiq_calibration.installing import install, key_of
@@ -168,19 +167,12 @@ def _draw(bundle: Bundle, source: Source, settings: Settings) -> Draw:
     if np.isnan(spread_by).any():
         plan = bundle.manifest["default"]["plan"]
         spread_by = scores_of(bundle, FP32, plan, pictures, settings.threads, lambda: None)
+    wanted = {"calibration": settings.calibration, "held_back": settings.held_back}
     if listed is None:
-        chosen, kept = draw_places(
-            spread_by,
-            [picture.group for picture in pictures],
-            calibration=settings.calibration,
-            held_back=settings.held_back,
-            seed=settings.seed,
-        )
+        chosen, kept = draw(spread_by, [picture.group for picture in pictures], seed=settings.seed, **wanted)
     else:
-        rng = np.random.default_rng(settings.seed)
         rest, kept = _of_other_groups(pictures, ~listed), np.flatnonzero(listed)
-        chosen = rest[spread_over(spread_by[rest], min(settings.calibration, len(rest)), rng)]
-        kept = kept[spread_over(spread_by[kept], min(settings.held_back, len(kept)), rng)]
+        chosen, kept = draw_from(spread_by, rest, kept, rng=np.random.default_rng(settings.seed), **wanted)
     drawn = Draw(
         source.folder,
         tuple(pictures[place] for place in chosen),

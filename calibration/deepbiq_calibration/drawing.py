@@ -54,7 +54,7 @@ def draw(
     held_back: int,
     seed: int,
 ) -> tuple[Places, Places]:
-    """Draws both parts from one set of pictures.
+    """Parts one set of pictures, and draws from both parts.
 
     Where there are too few, at most half of them are held back.
 
@@ -78,6 +78,19 @@ def draw(
             f"{len(scores)} pictures in {len(set(groups))} groups cannot be parted: both parts need one"
         )
     rest, kept = np.flatnonzero(~apart), np.flatnonzero(apart)
+    return draw_from(scores, rest, kept, calibration=calibration, held_back=held_back, rng=rng)
+
+
+def draw_from(
+    scores: npt.NDArray[np.float64],
+    rest: Places,
+    kept: Places,
+    *,
+    calibration: int,
+    held_back: int,
+    rng: np.random.Generator,
+) -> tuple[Places, Places]:
+    """Draws as `draw` does, from parts that are known: places of what may be calibrated on, and held back."""
     chosen = rest[spread_over(scores[rest], min(calibration, len(rest)), rng)]
     back = kept[spread_over(scores[kept], min(held_back, len(kept)), rng)]
     return chosen, back
