@@ -38,7 +38,6 @@ from deepbiq_calibration.workshop import Workshop
 
 _LOG = logging.getLogger(__name__)
 SKETCH_PICTURES = 32
-DEFAULT_BUDGET = Budget()
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,15 @@ class Settings:
     """
 
     flavours: tuple[Flavour, ...]
-    method: Method | None = None
-    calibration: int = 64
-    held_back: int = 600
-    seed: int = 0
-    plans: tuple[str, ...] = ()
-    budget: Budget = DEFAULT_BUDGET
-    headroom: float = 0.8
-    rated: bool = True
-    threads: int | None = None
+    method: Method | None
+    calibration: int
+    held_back: int
+    seed: int
+    plans: tuple[str, ...]
+    budget: Budget
+    headroom: float
+    rated: bool
+    threads: int | None
 
     def __post_init__(self) -> None:
         for name, least in (("calibration", 1), ("held_back", 3), ("seed", 0)):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deepbiq.budget import Budget
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names
 from deepbiq.extras import require_extra
@@ -64,10 +65,18 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
-    max_plcc_drop: Annotated[float, typer.Option(help="Bound of the drop of PLCC below FP32's.")] = 0.005,
-    max_srocc_drop: Annotated[float, typer.Option(help="Bound of the drop of SROCC below FP32's.")] = 0.005,
-    max_shift: Annotated[float, typer.Option(help="Bound of the mean absolute score shift, in points.")] = 1.0,
-    max_flips: Annotated[float, typer.Option(help="Bound of the pictures with another label, in percent.")] = 2.0,
+    max_plcc_drop: Annotated[
+        float, typer.Option(help="Bound of the drop of PLCC below FP32's.")
+    ] = Budget.max_plcc_drop,
+    max_srocc_drop: Annotated[
+        float, typer.Option(help="Bound of the drop of SROCC below FP32's.")
+    ] = Budget.max_srocc_drop,
+    max_shift: Annotated[
+        float, typer.Option(help="Bound of the mean absolute score shift, in points.")
+    ] = Budget.max_shift,
+    max_flips: Annotated[
+        float, typer.Option(help="Bound of the pictures with another label, in percent.")
+    ] = Budget.max_flips,
     headroom: Annotated[
         float,
         typer.Option(help="Share of each bound that is aimed at, as other pictures cost more or less."),
@@ -88,7 +97,6 @@ def calibrate(
     report, and leaves the bundle as it was.
     """
     require_extra("calibrate", "onnx", "matplotlib")
-    from deepbiq.budget import Budget
     from deepbiq_calibration.calibrating import Settings, calibrate_bundle
     from deepbiq_calibration.flavours import FLAVOURS
     from deepbiq_calibration.pictures import Source

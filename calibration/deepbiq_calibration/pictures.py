@@ -61,11 +61,6 @@ class Draw:
     seed: int
 
     @property
-    def is_rated(self) -> bool:
-        """Whether people's scores of the pictures are known."""
-        return not np.isnan(self.held_back_mos).any()
-
-    @property
     def held_back_mos(self) -> npt.NDArray[np.float64]:
         """(n,) people's scores of the held-back pictures; NaN where they are not known."""
         return mos_of(self.held_back)
