@@ -7,7 +7,7 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
-from deepbiq.labels import LABEL_BORDERS, SCORE_MAX, SCORE_MIN
+from deepbiq.labels import LABEL_BORDERS, SCORE_MAX, SCORE_MIN, label_numbers
 from deepbiq_calibration.outcome import Outcome
 
 _FLOAT, _INTEGER = "tab:orange", "tab:blue"
@@ -69,7 +69,7 @@ def draw_scatter(outcome: Outcome) -> Figure:
         axes.axvline(border, color="0.9", linewidth=0.8, zorder=0)
         axes.axhline(border, color="0.9", linewidth=0.8, zorder=0)
     axes.plot((SCORE_MIN, SCORE_MAX), (SCORE_MIN, SCORE_MAX), color="0.6", linewidth=1, zorder=1)
-    flipped = np.searchsorted(LABEL_BORDERS, scores) != np.searchsorted(LABEL_BORDERS, reference)
+    flipped = label_numbers(scores) != label_numbers(reference)
     axes.scatter(reference[~flipped], scores[~flipped], s=10, linewidths=0, alpha=0.6, label="same label")
     axes.scatter(reference[flipped], scores[flipped], s=16, linewidths=0, color="tab:red", label="other label")
     axes.set(

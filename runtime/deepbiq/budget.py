@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from deepbiq.agreement import correlations
 from deepbiq.errors import OptionError
-from deepbiq.labels import LABEL_BORDERS
+from deepbiq.labels import label_numbers
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,5 @@ def cost_of(
         shift=float(np.abs(difference).mean()),
         spread=float(difference.std()),
         largest=float(np.abs(difference).max()),
-        flips=100.0 * float(np.mean(_labels(scores) != _labels(reference))),
+        flips=100.0 * float(np.mean(label_numbers(scores) != label_numbers(reference))),
     )
-
-
-def _labels(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Numbers the labels; a border belongs to the label below it."""
-    return np.searchsorted(np.array(LABEL_BORDERS), scores, side="left")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 SCORE_MIN = 0.0
 SCORE_MAX = 100.0
 LABELS = ("bad", "poor", "fair", "good", "excellent")
@@ -47,3 +50,8 @@ def label_of(score: float) -> str:
     if not SCORE_MIN <= score <= SCORE_MAX:
         raise ValueError(f"a score lies in 0..100, got {score}")
     return LABELS[sum(score > border for border in LABEL_BORDERS)]
+
+
+def label_numbers(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Returns the place in `LABELS` of each score's label; (n,) of (n,) scores, 0..100."""
+    return np.searchsorted(LABEL_BORDERS, scores, side="left")

@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbiq.labels import LABELS, clip_score, label_of
+from deepbiq.labels import LABEL_BORDERS, LABELS, clip_score, label_numbers, label_of
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,11 @@ def test_numbers_outside_the_scale_have_no_label(score):
 def test_labels_are_monotonic(a, b):
     low, high = sorted((a, b))
     assert LABELS.index(label_of(low)) <= LABELS.index(label_of(high))
+
+
+@given(st.lists(st.floats(0, 100) | st.sampled_from(LABEL_BORDERS)))
+def test_numbers_of_labels_are_those_of_the_labels(scores):
+    assert [LABELS[number] for number in label_numbers(np.array(scores))] == [label_of(score) for score in scores]
 
 
 @pytest.mark.parametrize(("raw", "score"), [(-5.0, 0.0), (0.0, 0.0), (55.5, 55.5), (100.0, 100.0), (321.0, 100.0)])

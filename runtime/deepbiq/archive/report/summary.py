@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.labels import LABEL_BORDERS, LABELS, SCORE_MAX
+from deepbiq.labels import LABEL_BORDERS, SCORE_MAX, label_of
 
 BIN_WIDTH = 2.0
 """Score points: borders of labels are borders of bins, and 50 bars fit on a telephone."""
@@ -72,7 +72,7 @@ def histogram(scores: npt.NDArray[np.float64]) -> list[Bar]:
     places = np.clip(np.ceil(scores / BIN_WIDTH).astype(np.int64) - 1, 0, count - 1)
     counts = np.bincount(places, minlength=count).tolist()
     highs = [BIN_WIDTH * (place + 1) for place in range(count)]
-    return [Bar(high - BIN_WIDTH, high, _label_up_to(high), n) for high, n in zip(highs, counts, strict=True)]
+    return [Bar(high - BIN_WIDTH, high, label_of(high), n) for high, n in zip(highs, counts, strict=True)]
 
 
 def parts_of(names: Sequence[str | None], scores: npt.NDArray[np.float64]) -> list[Part]:
@@ -109,10 +109,6 @@ def errors_by_kind(errors: Sequence[str], first_row: int) -> list[ErrorKind]:
 def kind_of(error: str) -> str:
     """Takes names and numbers out of an error."""
     return _NUMBER_IN_FAULT.sub("…", _NAME_IN_FAULT.sub("…", error))
-
-
-def _label_up_to(high: float) -> str:
-    return LABELS[sum(high > border for border in LABEL_BORDERS)]
 
 
 def _part(name: str | None, rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> Part:
