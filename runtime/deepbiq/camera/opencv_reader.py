@@ -90,7 +90,7 @@ class OpenCVReader:
         self._capture.release()
 
     def _next(self) -> npt.NDArray[np.uint8] | None:
-        frame: Any = _guarded(lambda: self._capture.read()[1], None)
+        frame: Any = _guarded(lambda: self._capture.read()[1])
         if frame is None or not frame.size:
             return None
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
@@ -138,7 +138,7 @@ def _quieten() -> None:
 def _open(source: SourceSpec, options: ReadingOptions) -> cv2.VideoCapture:
     parameters = _parameters(source, options)
     began = time.monotonic()
-    capture = _guarded(lambda: cv2.VideoCapture(source.address, _BACKENDS[source.kind], parameters), None)
+    capture = _guarded(lambda: cv2.VideoCapture(source.address, _BACKENDS[source.kind], parameters))
     if capture is not None and capture.isOpened():
         return capture
     waited = time.monotonic() - began
@@ -162,9 +162,9 @@ def _parameters(source: SourceSpec, options: ReadingOptions) -> list[int]:
     return timeouts
 
 
-def _guarded(call: Callable[[], Result], otherwise: Result) -> Result:
-    """Calls into OpenCV, which throws at some damaged data; its messages may hold the address."""
+def _guarded(call: Callable[[], Result]) -> Result | None:
+    """Calls into OpenCV; None where it throws, as at some damaged data. Its messages may hold the address."""
     try:
         return call()
     except (cv2.error, MemoryError):
-        return otherwise
+        return None

@@ -92,17 +92,17 @@ def fit_rates(scores: Scores, reject_rate: float, warn_rate: float) -> Threshold
     return _thresholds(scores, float(accept), float(reject), None)
 
 
-def fit_labels(scores: Scores, accepted: npt.NDArray[np.bool_], *, seed: int = 0) -> Thresholds:
+def fit_labels(scores: Scores, accepted: npt.NDArray[np.bool_]) -> Thresholds:
     """Fits thresholds to pictures that people accepted or rejected.
 
     The border is where Youden's J, and with it the balanced accuracy, is largest: in the middle between the scores
     on its two sides, and the middle one of several borders that are equally good. `reject` and `accept` are the
-    ends of its bootstrap interval: between them the pictures cannot tell, so there it warns.
+    ends of its bootstrap interval: between them the pictures cannot tell, so there it warns. The bootstrap draws
+    from each kind as many as there are, always the same.
 
     Args:
         scores: (N,) 0..100.
         accepted: (N,) True where people accepted the picture, False where they rejected it.
-        seed: Of the bootstrap, which draws from each kind as many as there are.
 
     Raises:
         OptionError: When the scores are too few or all equal, one kind is missing or rare, or accepted pictures do
@@ -121,7 +121,7 @@ def fit_labels(scores: Scores, accepted: npt.NDArray[np.bool_], *, seed: int = 0
             "verdicts the right way round?"
         )
     score, youden = _border(good, bad)
-    low, high = _interval(good, bad, np.random.default_rng(seed))
+    low, high = _interval(good, bad, np.random.default_rng(0))
     low, high = min(low, score), max(high, score)
     interval = (round(low, DECIMALS), round(high, DECIMALS))
     border = Border(
