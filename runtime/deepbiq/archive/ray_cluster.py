@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from deepbiq.cores import usable_cores
 from deepbiq.errors import ArchiveError
+from deepbiq.signal_handlers import handlers_kept
 
 _SCORING_CPU = 0.75
 _DECODING_CPU = 0.25
@@ -117,15 +117,9 @@ def _check_reachable(where: str) -> None:
 @contextmanager
 def _same_signal_handlers() -> Iterator[None]:
     """Keeps the caller's: Ray puts its own in the place of SIGTERM's."""
-    if threading.current_thread() is not threading.main_thread():
+    in_main = threading.current_thread() is threading.main_thread()
+    with handlers_kept() if in_main else nullcontext():
         yield
-        return
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def first_line(error: BaseException) -> str:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
+
+from deepbiq.signal_handlers import handlers_kept
 
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -34,14 +35,10 @@ def stopped_by_signals(doing: str) -> Iterator[Callable[[], bool]]:
         asked.set()
         _say(f"deepbiq: {doing}; a second Ctrl-C ends at once\n")
 
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, end)
-    try:
+    with handlers_kept() as before:
+        for number in before:
+            signal.signal(number, end)
         yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:

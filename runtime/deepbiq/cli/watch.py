@@ -21,6 +21,7 @@ from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
+from deepbiq.signal_handlers import handlers_kept
 
 if TYPE_CHECKING:
     from deepbiq.camera.config import WatchConfig
@@ -183,17 +184,13 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[Callable[[], bool]]:
         Says whether SIGINT came.
     """
     received: list[int] = []
+    with handlers_kept() as before:
 
-    def end(number: int, frame: object) -> None:  # noqa: ARG001  # Python's signature
-        received.append(number)
-        stop.set()
-        signal.signal(number, before[number])
+        def end(number: int, frame: object) -> None:  # noqa: ARG001  # Python's signature
+            received.append(number)
+            stop.set()
+            signal.signal(number, before[number])
 
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, end)
-    try:
+        for number in before:
+            signal.signal(number, end)
         yield lambda: signal.SIGINT in received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
