@@ -2,9 +2,9 @@ import shutil
 import sqlite3
 
 import pytest
-from results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 from deepbiq.archive.results import Results, read_rows
+from tests.runtime.archive.results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 INPUTS = [an_input(number) for number in range(40)]
 

@@ -9,7 +9,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from ray_material import many_names, no_trace, picture
+
+from tests.runtime.archive.ray_material import many_names, no_trace, picture
 
 pytest.importorskip("ray", reason="archives on a cluster need Ray: install deepbiq[ray]")
 

@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from ray_material import many_names, no_trace
+
+from tests.runtime.archive.ray_material import many_names, no_trace
 
 cluster_utils = pytest.importorskip(
     "ray.cluster_utils", reason="archives on a cluster need Ray: install deepbiq[ray]"

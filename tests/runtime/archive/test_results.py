@@ -8,12 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results_material import OTHER_MODEL, YARDSTICK, a_failure, a_row, an_input, run_once, score_pending
 
 from deepbiq.archive.results import Results, Stock, read_rows
 from deepbiq.archive.row import Facts, Listed
 from deepbiq.archive.schema import SCHEMA, rows_of
 from deepbiq.errors import ArchiveError
+from tests.runtime.archive.results_material import (
+    OTHER_MODEL,
+    YARDSTICK,
+    a_failure,
+    a_row,
+    an_input,
+    run_once,
+    score_pending,
+)
 
 INPUTS = [an_input(number) for number in range(23)]
 PATHS = [listed.path for listed in INPUTS]

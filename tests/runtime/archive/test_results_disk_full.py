@@ -3,19 +3,19 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 from deepbiq.archive.results import Results, read_rows
 from deepbiq.errors import ArchiveError
+from tests.runtime.archive.results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 INPUTS = [an_input(number) for number in range(40)]
 WRITER = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from results_material import YARDSTICK, a_row, an_input, score_pending
+from tests.runtime.archive.results_material import YARDSTICK, a_row, an_input, score_pending
 from deepbiq.archive.results import Results
 from deepbiq.errors import ArchiveError
 
@@ -73,8 +73,8 @@ def test_a_folder_that_is_removed_meanwhile(tmp_path):
 
 
 def test_a_limit_on_the_size_of_files(tmp_path):
-    command = [sys.executable, "-c", WRITER, str(tmp_path), os.path.dirname(__file__)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[3])
     assert done.returncode == 1, done.stderr
     assert "0 rows of this call are safe" in done.stderr
     assert list(tmp_path.glob(".*")) == list(tmp_path.glob("*.parquet")) == []

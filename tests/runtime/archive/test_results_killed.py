@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import pyarrow.parquet as pq
 import pytest
-from results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 from deepbiq.archive.results import Results, read_rows
 from deepbiq.archive.schema import rows_of
+from tests.runtime.archive.results_material import YARDSTICK, a_row, an_input, run_once, score_pending
 
 KILLS = 20
 INPUTS = 120
@@ -41,7 +41,7 @@ def live(folder, life):
 
 def test_twenty_kills_at_random_moments_leave_nothing_torn_and_lose_nothing(tmp_path):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["results_material", "pyarrow.parquet"])
+    context.set_forkserver_preload(["tests.runtime.archive.results_material", "pyarrow.parquet"])
     moments = random.Random(7)
     for life in range(KILLS):
         process = context.Process(target=live, args=(tmp_path, life))

@@ -1,11 +1,11 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from results_material import a_row, an_input
 
 from deepbiq.archive.schema import SCHEMA, rows_of, table_of
 from deepbiq.archive.shards import read_shard, remove_unfinished, shards_in, write_shard
 from deepbiq.errors import ArchiveError
+from tests.runtime.archive.results_material import a_row, an_input
 
 TABLE = table_of([a_row(an_input(number)) for number in range(3)])
 

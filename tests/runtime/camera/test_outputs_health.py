@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from output_events import a_result, a_state
 
 from deepbiq.camera.events import Fault, State
 from deepbiq.camera.health import Health
+from tests.runtime.camera.output_events import a_result, a_state
 
 
 class Clock:

@@ -11,12 +11,12 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from output_events import a_result, a_state, eventually
 
 from deepbiq.camera.events import Drift, Fault, Kept, State, Verdict
 from deepbiq.camera.json_lines import JsonLines
 from deepbiq.camera.line_writer import MOST_WAITING
 from deepbiq.camera.text_lines import TextLines
+from tests.runtime.camera.output_events import a_result, a_state, eventually
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import logging
 import re
 
 import pytest
-from output_events import a_result, a_state
 
 from deepbiq.camera.config import LogSection
 from deepbiq.camera.event_log import EventLog
 from deepbiq.camera.events import Drift, Fault, State
 from deepbiq.camera.logs import logging_to
+from tests.runtime.camera.output_events import a_result, a_state
 
 OURS = logging.getLogger("deepbiq.camera.test")
 

@@ -1,9 +1,9 @@
 import pytest
-from output_events import a_result, a_state
 from prometheus_client.parser import text_string_to_metric_families
 
 from deepbiq.camera.events import Drift, Fault, Kept, State, Verdict
 from deepbiq.camera.metrics import Metrics
+from tests.runtime.camera.output_events import a_result, a_state
 
 
 def samples_of(metrics):

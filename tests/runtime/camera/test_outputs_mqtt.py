@@ -10,15 +10,15 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from output_events import a_result, a_state, eventually
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from servers.broker import PROGRAM, Broker
 
 from deepbiq.camera.config import MqttSection
 from deepbiq.camera.events import Drift, Kept, State, Verdict
 from deepbiq.camera.mqtt import MqttSink
 from deepbiq.errors import OptionError
+from tests.runtime.camera.output_events import a_result, a_state, eventually
+from tests.runtime.camera.servers.broker import PROGRAM, Broker
 
 needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")
 

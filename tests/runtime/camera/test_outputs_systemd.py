@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from output_events import eventually
 
 from deepbiq.camera.config import parse_config
 from deepbiq.camera.systemd import SystemdService
+from tests.runtime.camera.output_events import eventually
 
 UNITS = Path(__file__).parents[3] / "packaging" / "systemd"
 

@@ -8,10 +8,10 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from output_events import eventually
 
 from deepbiq.camera.triggers import LONGEST_NAME, StdinTriggers, trigger_name
 from deepbiq.errors import OptionError
+from tests.runtime.camera.output_events import eventually
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from refit_material import write_csv
 
 from deepbiq.agreement import agreement
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle, write_bundle
@@ -20,6 +19,7 @@ from deepbiq.refitting.refit import refit_bundle
 from deepbiq.refitting.refitted import Procedure
 from deepbiq.regression import regressors_from_npz, regressors_to_npz
 from deepbiq.setting import settle
+from tests.runtime.refitting.refit_material import write_csv
 
 WHOLE = Plan("whole")
 """One crop per picture: the quickest plan."""

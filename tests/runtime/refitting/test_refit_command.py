@@ -9,13 +9,20 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from refit_material import blue_share, colours, rated, whole_bundle, write_csv, write_pictures
 
 from deepbiq.bundle import open_bundle
 from deepbiq.cache_folder import CACHE_VARIABLE
 from deepbiq.engines.onnxruntime import OnnxRuntimeEngine
 from deepbiq.graphs import keeps_accuracy
 from deepbiq.plans import parse_plan
+from tests.runtime.refitting.refit_material import (
+    blue_share,
+    colours,
+    rated,
+    whole_bundle,
+    write_csv,
+    write_pictures,
+)
 
 
 @pytest.fixture(autouse=True)
