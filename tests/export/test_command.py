@@ -7,10 +7,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.errors import OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq_export.command import export
+from tests.command_results import refused
 from tests.conftest import ROOT
 from tests.training.miniature import write_miniature_biq2021
 
@@ -32,12 +32,6 @@ def test_help_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--golden" in done.stdout
-
-
-def refused(result, error, match):
-    assert isinstance(result.exception, error)
-    assert match in str(result.exception)
-    assert exit_code_of(result.exception) == USAGE
 
 
 def test_a_missing_package_names_the_extra(run, tmp_path, monkeypatch):
