@@ -59,24 +59,31 @@ class Watch:
     def run(self, stop: threading.Event) -> None:
         """Runs the loop in this thread until `stop` is set or every camera's source has ended."""
         while not stop.is_set():
-            frames = self._board.wait(TURN_SECONDS)
+            frames: list[Frame] = []
+            resting = self._guard.resting
+            if resting:
+                # What nobody takes lets folders wait, and streams count what newer frames replace.
+                stop.wait(TURN_SECONDS)
+            else:
+                frames = self._board.wait(TURN_SECONDS)
             self.tell_posted()
             for frame in frames:
                 self._look_at(frame)
             for tick in self._tick:
                 tick()
-            if not frames and self._ended >= set(self._judges):
+            if not frames and not resting and self._ended >= set(self._judges):
                 break
         self.tell_posted()
 
     def _look_at(self, frame: Frame) -> None:
         judge = self._judges[frame.camera]
-        if self._guard.resting or not judge.is_due(frame):
+        if not judge.is_due(frame):
             return
         try:
             score = self._guard(frame.bgr)
         except (ImageError, EngineError) as error:
-            self._tell(Fault(frame.camera, str(error), time.time()))
+            what = str(error) if frame.path is None else f"{frame.path}: {error}"
+            self._tell(Fault(frame.camera, what, time.time()))
             return
         result = judge.judge(frame, score, self._board.dropped(frame.camera))
         self._tell(result)

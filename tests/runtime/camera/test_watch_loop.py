@@ -106,13 +106,50 @@ def test_a_failed_engine_is_told_once_and_comes_back(loop, monkeypatch):
     told, ticks = len(loop.told), loop.ticks
     for _ in range(3):
         loop.places["door"].put(Captured(grey(100)), NEVER_GIVEN_UP)
-        wait_until(lambda: not loop.places["door"].holds_one(), "the loop takes the frame")
-    wait_until(lambda: loop.ticks > ticks + 3, "the loop turns")
+    wait_until(lambda: loop.ticks > ticks + 1, "the loop turns")
     assert len(loop.told) == told
     monkeypatch.setattr(loop.guard, "_retry_at", 0.0)
-    assert isinstance(loop.put("door", grey(100)), Result)
+    wait_until(lambda: len(loop.told) > told, "the newest frame is scored")
+    (result,) = loop.told[told:]
+    assert (result.frame.number, result.dropped) == (4, 2)
     assert len(loop.scorers) == 2
     assert engine_guard.RETRY_SECONDS > 0
+
+
+def test_pictures_of_a_folder_wait_while_the_engine_rests(loop, monkeypatch):
+    loop.scorers[-1].engine.close()
+    door, paths = loop.places["door"], [f"{number}.png" for number in range(5)]
+
+    def arrive():
+        for path in paths:
+            door.put_when_free(Captured(grey(100), path=path), NEVER_GIVEN_UP)
+        loop.events.put(CameraState("door", State.ENDED, 0.0))
+        loop.events.put(CameraState("yard", State.ENDED, 0.0))
+
+    arriving = threading.Thread(target=arrive)
+    arriving.start()
+    wait_until(lambda: loop.told and loop.guard.resting, "the engine rests")
+    ticks = loop.ticks
+    wait_until(lambda: loop.ticks > ticks + 1, "the loop turns")
+    assert door.holds_one()
+    monkeypatch.setattr(loop.guard, "_retry_at", 0.0)
+    loop.thread.join(20)
+    arriving.join(20)
+    (fault,) = [event for event in loop.told if isinstance(event, Fault)]
+    assert fault.what.startswith("0.png: ")
+    assert [event.frame.path for event in loop.told if isinstance(event, Result)] == paths[1:]
+
+
+def test_a_source_that_ended_while_the_engine_rests_is_watched_to_its_end(loop, monkeypatch):
+    loop.scorers[-1].engine.close()
+    loop.put("door", grey(100))
+    loop.places["door"].put(Captured(grey(100)), NEVER_GIVEN_UP)
+    loop.events.put(CameraState("door", State.ENDED, 0.0))
+    loop.events.put(CameraState("yard", State.ENDED, 0.0))
+    wait_until(lambda: len(loop.told) == 3, "the states are told")
+    monkeypatch.setattr(loop.guard, "_retry_at", 0.0)
+    loop.thread.join(20)
+    assert isinstance(loop.told[-1], Result)
 
 
 def test_it_ends_when_every_source_has_ended_and_not_before(loop):
