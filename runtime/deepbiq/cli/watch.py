@@ -53,7 +53,7 @@ def watch(
         float | None, typer.Option(help="Points beyond a threshold before a verdict ends.")
     ] = None,
     smoothing: Annotated[float | None, typer.Option(help="Time constant of the smoothing, in seconds.")] = None,
-    max_fps: Annotated[float | None, typer.Option(help="Most frames a second that are scored of a SOURCE.")] = None,
+    max_fps: Annotated[float | None, typer.Option(help="Most frames a second that are scored of a camera.")] = None,
     best: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the best frames here.")] = None,
     window: Annotated[float | None, typer.Option(help="Keep the best of every so many seconds.")] = None,
     count: Annotated[int | None, typer.Option(help="Frames that are kept of a window or trigger.")] = None,
@@ -108,7 +108,8 @@ def watch(
             "web": {"serve": serve, "host": host, "port": port, "token_file": token_file},
             "mqtt": {"host": mqtt},
         },
-        _cameras(sources or [], max_fps),
+        _cameras(sources or []),
+        max_fps,
     )  # fmt: skip
     output = _output(fmt)
     stop = threading.Event()
@@ -137,23 +138,32 @@ def watch(
         raise typer.Exit(INTERRUPTED)
 
 
-def _settings(file: Path | None, options: dict[str, dict[str, Any]], cameras: list[dict[str, Any]]) -> WatchConfig:
-    """Lays the options over the configuration, and checks the whole."""
+def _settings(
+    file: Path | None, options: dict[str, dict[str, Any]], cameras: list[dict[str, Any]], max_fps: float | None
+) -> WatchConfig:
+    """Lays the options over the configuration, also over what its cameras have of their own; checks the whole."""
     from deepbiq.camera.config import WatchConfig, check_config, read_config
 
     base = WatchConfig() if file is None else read_config(file)
     values = base.model_dump()
-    for section, given in options.items():
-        values[section] |= {key: value for key, value in given.items() if value is not None}
-    if cameras:
-        values["camera"] = cameras
+    for section, section_options in options.items():
+        values[section] |= _given(section_options)
+    values["camera"] = cameras or values["camera"]
+    for camera in values["camera"]:
+        camera |= _given({"max_fps": max_fps})
+        if camera.get("decision") is not None:
+            camera["decision"] |= _given(options["decision"])
     return check_config(values, "options" if file is None else f"options and {file}")
 
 
-def _cameras(sources: list[str], max_fps: float | None) -> list[dict[str, Any]]:
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _cameras(sources: list[str]) -> list[dict[str, Any]]:
     single = len(sources) == 1
     return [
-        {"name": "camera" if single else f"camera-{number}", "source": source, "max_fps": max_fps}
+        {"name": "camera" if single else f"camera-{number}", "source": source}
         for number, source in enumerate(sources, start=1)
     ]
 

@@ -7,7 +7,8 @@ import pytest
 import tomlkit
 from typer.testing import CliRunner
 
-from deepbiq.camera.config import WatchConfig, parse_config
+from deepbiq.camera import assembly
+from deepbiq.camera.config import DecisionSection, WatchConfig, parse_config
 from deepbiq.camera.config_text import config_text
 from deepbiq.cli.main import app
 from deepbiq.errors import OptionError
@@ -84,6 +85,42 @@ def test_a_missing_file_and_a_bad_one_end_with_usage(tmp_path):
 def test_watch_refuses_what_it_cannot_do(arguments, named):
     done = run("watch", *arguments)
     assert (done.exit_code, named in done.output) == (2, True), done.output
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """Runs the command up to the watching; returns the configuration that it would watch by."""
+
+    def invoke(text, *arguments):
+        taken = []
+
+        def stop_here(config, *_):
+            taken.append(config)
+            raise OptionError("far enough")
+
+        monkeypatch.setattr(assembly, "watching", stop_here)
+        file = tmp_path / "watch.toml"
+        file.write_text(text)
+        done = run("watch", "--config", str(file), *arguments)
+        assert "far enough" in done.output
+        return taken[0]
+
+    return invoke
+
+
+def test_options_win_over_what_the_cameras_of_the_file_have_of_their_own(watched):
+    yard = CAMERA.replace("door", "yard") + "max_fps = 25\n[camera.decision]\naccept = 70\nreject = 35\n"
+    found = watched(CAMERA + yard, "--max-fps", "2", "--accept", "80", "--smoothing", "3")
+    assert [camera.max_fps for camera in found.camera] == [2, 2]
+    assert found.decision == DecisionSection(accept=80, smoothing_s=3)
+    assert [camera.decision for camera in found.camera] == [
+        None, DecisionSection(accept=80, reject=35, smoothing_s=3)
+    ]  # fmt: skip
+
+
+def test_what_no_option_names_stays_as_the_file_has_it(watched):
+    text = CAMERA + "max_fps = 25\n[camera.decision]\naccept = 70\n[web]\nport = 1\n"
+    assert watched(text) == parse_config(text, "file.toml")
 
 
 @pytest.mark.skipif(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer")
