@@ -50,6 +50,8 @@ class DriftAlarm:
         self._recent = 0.0
         self._fallen_for = 0.0
         self._captured: float | None = None
+        # An alarm of an earlier process is nothing that anybody was told by this one.
+        self._told: bool | None = None if baseline is not None and baseline.alarmed else False
 
     def step(self, score: float, captured: float, captured_at: float) -> Drift | None:
         """Takes the score of the next frame.
@@ -60,7 +62,8 @@ class DriftAlarm:
             captured_at: The same in Unix seconds, for the event.
 
         Returns:
-            An event when an alarm begins or is over; None otherwise.
+            An event when an alarm begins or is over, and at the first score where an earlier process left one;
+            None otherwise.
         """
         seconds = self._seconds_since_last(captured)
         if self._captured is None:
@@ -69,12 +72,11 @@ class DriftAlarm:
         self._recent += _weight(seconds, RECENT_SHARE * self._section.lasting_s) * (score - self._recent)
         if self.baseline is None:
             self.baseline = Baseline(score, 0.0, alarmed=False)
-        changed = self._follow(self.baseline, score, seconds)
-        alarm_changed = changed.alarmed is not self.baseline.alarmed
-        self.baseline = changed
-        if not alarm_changed:
+        self.baseline = self._follow(self.baseline, score, seconds)
+        if self.baseline.alarmed is self._told:
             return None
-        return Drift(self._camera, changed.alarmed, changed.level, self._recent, captured_at)
+        self._told = self.baseline.alarmed
+        return Drift(self._camera, self._told, self.baseline.level, self._recent, captured_at)
 
     def _seconds_since_last(self, captured: float) -> float:
         if self._captured is None:

@@ -35,7 +35,7 @@ class DriftWatch:
         self._cannot_save = False
 
     def step(self, result: Result) -> Drift | None:
-        """Takes a result; returns an event when its camera's alarm begins or is over."""
+        """Takes a result; returns an event of its camera as `DriftAlarm.step` does."""
         frame = result.frame
         alarm = self._alarms.get(frame.camera)
         if alarm is None:
@@ -47,11 +47,6 @@ class DriftWatch:
             self._save(frame.camera)
             self._saved[frame.camera] = frame.captured
         return drift
-
-    def alarmed(self, camera: str) -> bool:
-        """Tells whether a camera is worse than it used to be; False for one that gave no result yet."""
-        alarm = self._alarms.get(camera)
-        return alarm is not None and alarm.baseline is not None and alarm.baseline.alarmed
 
     def close(self) -> None:
         """Keeps every camera's baseline."""

@@ -100,11 +100,11 @@ def test_a_restart_keeps_the_baseline(tmp_path):
     first.close()
     second = DriftWatch(SECTION, folder)
     assert [event.alarm for event in give(second, [50] * 120)] == [True]
-    assert second.alarmed("front")
     second.close()
     third = DriftWatch(SECTION, folder)
     assert [event.alarm for event in give(third, [70] * 60)] == [False]
-    assert not third.alarmed("front")
+    third.close()
+    assert give(DriftWatch(SECTION, folder), [70] * 60) == []
 
 
 def test_a_killed_process_loses_a_minute_at_most(tmp_path):
@@ -122,7 +122,6 @@ def test_cameras_have_their_own_baselines(tmp_path):
     watch.close()
     levels = {file.name: json.loads(file.read_text())["level"] for file in tmp_path.iterdir()}
     assert levels == {"baseline-front.json": pytest.approx(70), "baseline-back.json": pytest.approx(30)}
-    assert not watch.alarmed("nobody")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +153,13 @@ def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_alarm_knows_what_it_was_told():
+def test_an_alarm_of_an_earlier_process_is_told_at_the_first_score():
+    alarm = DriftAlarm(SECTION, "front", Baseline(70, 1000, alarmed=True))
+    ((at, event),) = run(alarm, [50] * 100)
+    assert (at, event.alarm, event.baseline, event.recent) == (0, True, 70, 50)
+    assert [event.alarm for _, event in run(alarm, [70] * 100, start=100)] == [False]
+
+
+def test_an_alarm_of_an_earlier_process_may_be_over_at_once():
     alarm = DriftAlarm(SECTION, "front", Baseline(70, 1000, alarmed=True))
     assert [event.alarm for _, event in run(alarm, [70] * 3)] == [False]
