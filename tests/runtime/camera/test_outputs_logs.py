@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deepbiq.camera.config import LogSection
-from deepbiq.camera.event_log import EventLog
+from deepbiq.camera.event_log import MOST_RETURNS, EventLog
 from deepbiq.camera.events import Drift, Fault, State
 from deepbiq.camera.logs import logging_to
 from tests.runtime.camera.output_events import a_result, a_state
@@ -131,6 +131,35 @@ def test_a_fault_that_repeats_is_said_once_a_minute_with_a_count(said):
         ("ERROR", "yard", "bad frame"),
         ("ERROR", "door", "bad frame (9 more times since it was last said)"),
     ]
+
+
+def test_a_camera_that_came_back_is_not_left_as_lost(said):
+    clock = Clock()
+    log = EventLog(clock)
+    states = {0: State.LIVE, 10: State.LOST, 12: State.LIVE, 13: State.LOST, 15: State.LOST}
+    for clock.now, state in states.items():
+        log.take(a_state(state))
+    assert [text for _, _, text in said()] == ["live", "lost", "live", "lost"]
+    clock.now = 80
+    log.take(a_state(State.LOST))
+    assert said()[-1] == ("WARNING", "door", "lost (1 more times since it was last said)")
+
+
+def test_a_camera_that_flaps_fills_no_log_and_its_last_state_is_said(said):
+    clock = Clock()
+    log = EventLog(clock)
+    minutes, a_second = 10, 5
+    for turn in range(60 * minutes * a_second):
+        clock.now = turn / a_second
+        log.take(a_state(State.LOST))
+        log.take(a_state(State.LIVE))
+    assert len(said()) <= minutes * 3 * MOST_RETURNS
+    log.take(a_state(State.LOST, detail="gone"))
+    assert said()[-1] == ("WARNING", "door", "lost: gone")
+    log.take(a_state(State.LIVE))
+    clock.now += 61
+    log.take(a_result())
+    assert said()[-1][::2] == ("INFO", "live")
 
 
 def test_what_happens_again_much_later_is_news(said):
