@@ -32,6 +32,9 @@ class Watch:
         keeper: Keeps best shots; None keeps none.
         drift: Watches for lasting falls.
         tick: Called once each turn: proof that the loop is alive.
+
+    Attributes:
+        never_opened: Of each source that ended without ever having been live: camera and reason.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Watch:
         self._drift = drift
         self._tick = tick
         self._events = events
+        self._opened: set[str] = set()
         self._ended: set[str] = set()
+        self.never_opened: list[str] = []
 
     def run(self, stop: threading.Event) -> None:
         """Runs the loop in this thread until `stop` is set or every camera's source has ended."""
@@ -105,8 +110,12 @@ class Watch:
             self._tell(event)
 
     def _note_state(self, event: CameraState) -> None:
-        if event.state is State.ENDED:
+        if event.state is State.LIVE:
+            self._opened.add(event.camera)
+        elif event.state is State.ENDED:
             self._ended.add(event.camera)
+            if event.camera not in self._opened:
+                self.never_opened.append(f"camera {event.camera}: {event.detail}")
         elif event.state is State.LOST:
             self._judges[event.camera].start_afresh()
 

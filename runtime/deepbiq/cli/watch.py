@@ -18,6 +18,7 @@ from deepbiq.cli.exit_codes import INTERRUPTED
 from deepbiq.cli.output import say
 from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
+from deepbiq.errors import CameraError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
@@ -136,6 +137,8 @@ def watch(
         stack.close()
     if interrupted():
         raise typer.Exit(INTERRUPTED)
+    if running.watch.never_opened and not stop.is_set():
+        raise CameraError("; ".join(running.watch.never_opened))
 
 
 def _settings(

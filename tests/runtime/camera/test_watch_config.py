@@ -128,3 +128,11 @@ def test_a_source_that_can_never_be_opened_here_ends_with_camera_lost():
     done = run("watch", "csi:0")
     assert done.exit_code == 5
     assert "built without GStreamer" in done.output
+
+
+def test_a_file_that_is_no_video_ends_with_camera_lost(tmp_path):
+    file = tmp_path / "no.mp4"
+    file.write_text("no video")
+    done = run("watch", str(file))
+    assert done.exit_code == 5
+    assert f"deepbiq: camera camera: {file}: no video that OpenCV can read" in done.stderr

@@ -45,7 +45,7 @@ class Loop:
         self.ticks = 0
         self.stop = threading.Event()
         self.guard = EngineGuard(lambda: self.scorers.append(load(bundle)) or self.scorers[-1])
-        watch = Watch(
+        self.watch = Watch(
             self.board,
             self.guard,
             self.judges,
@@ -55,7 +55,7 @@ class Loop:
             drift=DriftWatch(DriftSection(), None),
             tick=[self.tick],
         )
-        self.thread = threading.Thread(target=watch.run, args=(self.stop,))
+        self.thread = threading.Thread(target=self.watch.run, args=(self.stop,))
         self.thread.start()
 
     def tick(self):
@@ -161,6 +161,14 @@ def test_it_ends_when_every_source_has_ended_and_not_before(loop):
     loop.events.put(CameraState("yard", State.ENDED, 0.0))
     loop.thread.join(20)
     assert not loop.thread.is_alive()
+
+
+def test_sources_that_ended_without_having_been_live_are_told_apart(loop):
+    loop.events.put(CameraState("door", State.LIVE, 0.0))
+    loop.events.put(CameraState("door", State.ENDED, 0.0, "the video is over"))
+    loop.events.put(CameraState("yard", State.ENDED, 0.0, "no video"))
+    loop.thread.join(20)
+    assert loop.watch.never_opened == ["camera yard: no video"]
 
 
 def test_a_camera_that_was_lost_is_judged_afresh(loop):
