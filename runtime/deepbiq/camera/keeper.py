@@ -30,8 +30,8 @@ class BurstKeeper:
     """Keeps the best frames of every burst.
 
     A picture is announced once it and its sidecar are on disk. Nothing that fails on disk stops the watching: it is
-    announced as a Fault. Only one process may keep pictures in a folder: at its start it takes the unfinished files
-    of the last one away.
+    announced as a Fault, as is a trigger that kept nothing. Only one process may keep pictures in a folder: at its
+    start it takes the unfinished files of the last one away.
 
     Args:
         section: What is kept; its folder is made where it is missing, but not again when it goes away later: the
@@ -112,8 +112,19 @@ class BurstKeeper:
 
     def _run(self) -> None:
         while (burst := self._next_burst()) is not None:
-            for candidate in burst.best():
+            best = burst.best()
+            if not best:
+                self._announce(_fault(None, self._why_empty(burst)))
+            for candidate in best:
                 self._announce(self._keep(candidate, burst.reason))
+
+    def _why_empty(self, burst: Burst) -> str:
+        """Says why a trigger kept nothing; windows begin with a frame, so they never are empty."""
+        wanted = "reached accept (best.only_accepted)" if self._section.only_accepted else "was scored"
+        return (
+            f"trigger {burst.reason!r} kept nothing: from {self._section.before_s:g} s before it to "
+            f"{self._section.after_s:g} s after it no frame {wanted}"
+        )
 
     def _next_burst(self) -> Burst | None:
         with self._wake:

@@ -55,7 +55,7 @@ def watch(
     ] = None,
     smoothing: Annotated[float | None, typer.Option(help="Time constant of the smoothing, in seconds.")] = None,
     max_fps: Annotated[float | None, typer.Option(help="Most frames a second that are scored of a camera.")] = None,
-    best: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the best frames here.")] = None,
+    best: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep the best accepted frames here.")] = None,
     window: Annotated[float | None, typer.Option(help="Keep the best of every so many seconds.")] = None,
     count: Annotated[int | None, typer.Option(help="Frames that are kept of a window or trigger.")] = None,
     quota_mb: Annotated[float | None, typer.Option(help="Most megabytes of best frames.")] = None,

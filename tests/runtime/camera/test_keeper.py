@@ -108,6 +108,19 @@ def test_a_window_ends_without_another_frame(keep, announced):
     assert announced.wait(1)[0].score == 60
 
 
+@pytest.mark.parametrize(
+    ("section", "why"), [({}, "reached accept (best.only_accepted)"), ({"only_accepted": False}, "was scored")]
+)
+def test_a_trigger_that_keeps_nothing_is_a_fault_that_says_why(keep, announced, section, why):
+    keeper = keep(accept=50.0, before_s=3, after_s=0.5, **section)
+    if not section:
+        give(keeper, 30, 49, start=time.monotonic())
+    keeper.trigger("bell")
+    keeper.close()
+    (fault,) = announced.events
+    assert fault.what == f"trigger 'bell' kept nothing: from 3 s before it to 0.5 s after it no frame {why}"
+
+
 def test_a_trigger_keeps_the_best_around_it(keep, announced):
     keeper = keep(before_s=60, after_s=30)
     now = time.monotonic()

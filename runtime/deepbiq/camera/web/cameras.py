@@ -78,7 +78,7 @@ def camera_routes(hub: WebHub, controls: Controls, rate: RateLimit) -> APIRouter
         ),
     )
     async def trigger(trigger: Trigger, request: Request) -> Trigger:
-        """Has the best frames around this moment kept."""
+        """Has the best frames around this moment kept; where there are none, an event `fault` says why."""
         wait_s = rate.take(address_of(request))
         if wait_s:
             raise refusal(429, "too many requests (web.requests_per_minute)", Retry_After=str(wait_s))

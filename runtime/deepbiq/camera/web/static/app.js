@@ -68,7 +68,7 @@ const reload = () => load().catch((error) => complain(error.message));
 byId("trigger").addEventListener("click", async () => {
   try {
     await send("POST", "/api/trigger", { name: "page" });
-    say("Triggered: the best frames around this moment will appear below.", "note");
+    say("Triggered: the best frames around this moment will appear below, or why there are none.", "note");
   } catch (error) {
     complain(`Nothing was triggered: ${error.message}`);
   }
