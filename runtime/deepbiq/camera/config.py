@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from tomlkit.exceptions import TOMLKitError
 
 from deepbiq.errors import OptionError
 
 Points = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+_TOPIC = r"[^#+\s/][^#+\s]*"
+_HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 
 
 class Section(BaseModel):
@@ -116,20 +121,29 @@ class DriftSection(Section):
 class MqttSection(Section):
     """A broker; nothing is published where `host` is not set."""
 
-    host: str | None = None
+    host: str | None = Field(default=None, description="Its name or address, without a port.")
     port: int = Field(default=1883, ge=1, le=65535)
     tls: bool = False
     username: str | None = None
     password_file: Path | None = Field(
         default=None, description="A file with the password, so that no configuration holds it."
     )
-    topic: str = Field(default="deepbiq", pattern=r"^[^#+\s/][^#+\s]*$", description="Before every topic.")
+    topic: str = Field(default="deepbiq", pattern=f"^{_TOPIC}$", description="Before every topic.")
     discovery: str | None = Field(
-        default="homeassistant", description="Prefix of Home Assistant's discovery; empty for none."
+        default="homeassistant",
+        pattern=f"^({_TOPIC})?$",
+        description="Prefix of Home Assistant's discovery; empty for none.",
     )
     interval_s: Seconds = Field(
         default=1.0, description="Least seconds between two results of a camera; changes are never held back."
     )
+
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, host: str | None) -> str | None:
+        if host is not None and not _names_host(host):
+            raise ValueError("no host name and no IP address; the port is mqtt.port, encryption mqtt.tls")
+        return host
 
 
 class WebSection(Section):
@@ -228,12 +242,23 @@ def check_config(values: Mapping[str, Any], name: str) -> WatchConfig:
         raise OptionError(f"{name}: {faults}") from error
 
 
+def _names_host(text: str) -> bool:
+    """Says whether a text may be the name or address of a host, which nobody looks up here."""
+    try:
+        if ":" in text:
+            IPv6Address(text)
+            return True
+        # As the resolver will; labels that are too long fail.
+        text.encode("idna")
+    except ValueError:
+        return False
+    return _HOST_NAME.fullmatch(text) is not None
+
+
 def _in_words(location: tuple[int | str, ...], kind: str, message: str, value: object) -> str:
-    place = ".".join(map(str, location))
+    place, message = ".".join(map(str, location)), message.removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"unknown key {place}"
     if isinstance(value, dict):
-        return (
-            f"{place}: {message.removeprefix('Value error, ')}" if place else message.removeprefix("Value error, ")
-        )
+        return f"{place}: {message}" if place else message
     return f"{place}: {message} (got {value!r})"

@@ -55,7 +55,7 @@ class MqttSink:
         on_trigger: Called in the client's thread with each trigger's name; returns at once.
 
     Raises:
-        OptionError: When the section has no host or no valid one, or its password cannot be read or has no user.
+        OptionError: When the section has no host, or its password cannot be read or has no user.
     """
 
     def __init__(
@@ -240,10 +240,6 @@ class MqttSink:
 def _host(section: MqttSection) -> str:
     if section.host is None:
         raise OptionError("mqtt.host is not set: name the broker")
-    try:
-        section.host.encode("idna")
-    except UnicodeError as error:
-        raise OptionError(f"mqtt.host: {section.host!r} is no host name ({error})") from error
     return section.host
 
 

@@ -31,6 +31,13 @@ def run(*arguments):
         ("[best]\ncount = 'x'", "best.count"),
         ("[drift]\nlasting_s = 100\nbaseline_s = 50", "must exceed"),
         ("[mqtt]\ntopic = 'a/#'", "mqtt.topic"),
+        ("[mqtt]\ndiscovery = 'ha/+'", "mqtt.discovery"),
+        ("[mqtt]\nhost = ''", "mqtt.host: no host name and no IP address"),
+        ("[mqtt]\nhost = 'a..b'", "mqtt.host: no host"),
+        (f"[mqtt]\nhost = '{64 * 'a'}'", "mqtt.host: no host"),
+        ("[mqtt]\nhost = 'localhost:1884'", "the port is mqtt.port, encryption mqtt.tls (got 'localhost:1884')"),
+        ("[mqtt]\nhost = 'mqtt://localhost'", "mqtt.host: no host"),
+        ("[mqtt]\nhost = '[::1]:1883'", "mqtt.host: no host"),
         (CAMERA + CAMERA, "two cameras are called door"),
         (CAMERA.replace("door", "../door"), "camera.0.name"),
         ("decision =", "no valid TOML"),
@@ -40,6 +47,13 @@ def test_what_is_wrong_is_named(text, named):
     with pytest.raises(OptionError, match=r"file\.toml") as raised:
         parse_config(text, "file.toml")
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "broker_1.lan.", "bücher.example", "192.0.2.1", "::1", "fe80::1%eth0"]
+)
+def test_brokers_have_names_or_addresses(host):
+    assert parse_config(f"[mqtt]\nhost = '{host}'\ndiscovery = ''", "file.toml").mqtt.host == host
 
 
 def test_the_text_reads_back_as_the_same_configuration():
@@ -78,6 +92,7 @@ def test_a_missing_file_and_a_bad_one_end_with_usage(tmp_path):
     [
         ([], "no camera to watch"),
         (["nothing-here.mp4"], "nothing-here.mp4"),
+        (["--mqtt", "", "."], "mqtt.host"),
         (["--accept", "30", "--reject", "40", "0"], "must not lie above"),
         (["--serve", "--host", "0.0.0.0", "."], "token"),
     ],
