@@ -18,7 +18,7 @@ from deepbiq.cli.exit_codes import INTERRUPTED
 from deepbiq.cli.output import say
 from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
-from deepbiq.errors import CameraError
+from deepbiq.errors import CameraError, OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
@@ -98,20 +98,15 @@ def watch(
     from deepbiq.camera.systemd import SystemdService
     from deepbiq.camera.triggers import StdinTriggers
 
-    settings = _settings(
-        config,
-        {
-            "score": {"bundle": bundle, "plan": plan, "engine": engine, "precision": precision, "threads": threads},
-            "decision": {
-                "accept": accept, "reject": reject, "hysteresis": hysteresis, "smoothing_s": smoothing,
-            },
-            "best": {"folder": best, "window_s": window, "count": count, "quota_mb": quota_mb},
-            "web": {"serve": serve, "host": host, "port": port, "token_file": token_file},
-            "mqtt": {"host": mqtt},
-        },
-        _cameras(sources or []),
-        max_fps,
-    )  # fmt: skip
+    options: dict[str, dict[str, Any]] = {
+        "score": {"bundle": bundle, "plan": plan, "engine": engine, "precision": precision, "threads": threads},
+        "decision": {"accept": accept, "reject": reject, "hysteresis": hysteresis, "smoothing_s": smoothing},
+        "best": {"folder": best, "window_s": window, "count": count, "quota_mb": quota_mb},
+        "web": {"serve": serve, "host": host, "port": port, "token_file": token_file},
+        "mqtt": {"host": mqtt},
+    }
+    settings = _settings(config, options, _cameras(sources or []), max_fps)
+    _refuse_idle(settings, options, trigger_stdin=trigger_stdin)
     output = _output(fmt)
     stop = threading.Event()
 
@@ -161,6 +156,25 @@ def _settings(
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _refuse_idle(settings: WatchConfig, options: dict[str, dict[str, Any]], *, trigger_stdin: bool) -> None:
+    """Refuses options that would change nothing; raises OptionError where one of them was given."""
+    triggered = trigger_stdin or settings.web.serve or settings.mqtt.host is not None
+    if settings.best.folder is None:
+        given = [*_given(options["best"]), *(["trigger_stdin"] if trigger_stdin else [])]
+        _refuse(given, "nothing is kept without --best FOLDER or best.folder")
+    elif options["best"]["folder"] is not None and settings.best.window_s is None and not triggered:
+        _refuse(["best"], "nothing is kept without --window, --trigger-stdin, --serve or --mqtt")
+    if not settings.web.serve:
+        given = [name for name in _given(options["web"]) if name != "serve"]
+        _refuse(given, "nothing is served without --serve or web.serve")
+
+
+def _refuse(names: list[str], why: str) -> None:
+    if names:
+        options = ", ".join("--" + name.removesuffix("_s").replace("_", "-") for name in names)
+        raise OptionError(f"{options}: {why}")
 
 
 def _cameras(sources: list[str]) -> list[dict[str, Any]]:

@@ -93,6 +93,12 @@ def test_a_missing_file_and_a_bad_one_end_with_usage(tmp_path):
         ([], "no camera to watch"),
         (["nothing-here.mp4"], "nothing-here.mp4"),
         (["--mqtt", "", "."], "mqtt.host"),
+        (["--window", "4", "--count", "2", "."], "--window, --count: nothing is kept without --best FOLDER"),
+        (["--best", "x", "."], "--best: nothing is kept without --window"),
+        (["--quota-mb", "4", "."], "--quota-mb: nothing is kept"),
+        (["--trigger-stdin", "."], "--trigger-stdin: nothing is kept"),
+        (["--host", "127.0.0.1", "--port", "0", "."], "--host, --port: nothing is served without --serve"),
+        (["--token-file", "token", "--no-serve", "."], "--token-file: nothing is served"),
         (["--accept", "30", "--reject", "40", "0"], "must not lie above"),
         (["--serve", "--host", "0.0.0.0", "."], "token"),
     ],
@@ -131,6 +137,13 @@ def test_options_win_over_what_the_cameras_of_the_file_have_of_their_own(watched
     assert [camera.decision for camera in found.camera] == [
         None, DecisionSection(accept=80, reject=35, smoothing_s=3)
     ]  # fmt: skip
+
+
+def test_what_options_need_may_stand_in_the_file(watched):
+    found = watched(
+        "[best]\nfolder = 'x'\n[web]\nserve = true\n", "--window", "4", "--trigger-stdin", "--port", "0"
+    )
+    assert (found.best.window_s, found.web.port) == (4, 0)
 
 
 def test_what_no_option_names_stays_as_the_file_has_it(watched):
