@@ -123,9 +123,9 @@ def fit_labels(scores: Scores, accepted: npt.NDArray[np.bool_]) -> Thresholds:
     score, youden = _border(good, bad)
     low, high = _interval(good, bad, np.random.default_rng(0))
     low, high = min(low, score), max(high, score)
-    interval = (round(low, DECIMALS), round(high, DECIMALS))
+    interval = (_rounded_down(low), _rounded_down(high))
     border = Border(
-        round(score, DECIMALS), interval, youden, (youden + 1) / 2, auc, accepted=len(good), rejected=len(bad)
+        _rounded_down(score), interval, youden, (youden + 1) / 2, auc, accepted=len(good), rejected=len(bad)
     )
     return _thresholds(scores, high, low, border)
 
@@ -140,13 +140,19 @@ def _check_enough(scores: Scores) -> None:
 
 
 def _thresholds(scores: Scores, accept: float, reject: float, border: Border | None) -> Thresholds:
-    accept, reject = round(accept, DECIMALS), round(reject, DECIMALS)
+    accept, reject = _rounded_down(accept), _rounded_down(reject)
     rates = Rates(
         accept=float(np.mean(scores >= accept)),
         warn=float(np.mean((scores >= reject) & (scores < accept))),
         reject=float(np.mean(scores < reject)),
     )
     return Thresholds(accept, reject, len(scores), rates, border)
+
+
+def _rounded_down(score: float) -> float:
+    """Rounds a threshold; never up, as the picture whose score it is would then lie below it."""
+    nearest = round(score, DECIMALS)
+    return nearest if nearest <= score else round(nearest - 10**-DECIMALS, DECIMALS)
 
 
 def _auc(good: Scores, bad: Scores) -> float:

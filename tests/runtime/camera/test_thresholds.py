@@ -31,6 +31,16 @@ def test_a_twentieth_of_a_hundred_is_five():
     assert (fitted.rates.reject, fitted.rates.warn) == (0.05, 0.1)
 
 
+@given(st.lists(st.floats(0, 100), min_size=20, max_size=60, unique=True), st.integers(0, 19))
+def test_what_is_asked_for_is_not_rounded_away(values, rank):
+    scores = np.sort(np.array(values))
+    nothing = fit_rates(scores, 0, 0)
+    assert (nothing.rates.accept, nothing.rates.reject) == (1, 0)
+    fitted = fit_rates(scores, rank / (len(scores) - 1), 0)
+    assert fitted.rates.reject <= rank / len(scores)
+    assert fitted.rates.warn == 0
+
+
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
