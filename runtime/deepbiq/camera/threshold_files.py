@@ -75,22 +75,31 @@ def read_labels(file: Path) -> dict[str, bool]:
         Whether each path was accepted; paths as they are written.
 
     Raises:
-        OptionError: When the file cannot be read, a column is missing, a verdict is none of `VERDICTS`, or a path
-            stands there twice.
+        OptionError: When the file cannot be read, a column or a path is missing, a verdict is none of `VERDICTS`,
+            or a path stands there twice.
     """
     rows = csv.DictReader(_text(file).splitlines())
+    try:
+        return _labels(rows)
+    except (csv.Error, ValueError) as error:
+        # An empty file lacks its first line; the line_num of a DictReader lags behind a faulty one.
+        raise OptionError(f"{file}, line {max(1, rows.reader.line_num)}: {error}") from error
+
+
+def _labels(rows: csv.DictReader[str]) -> dict[str, bool]:
     missing = {"path", "verdict"} - set(rows.fieldnames or ())
     if missing:
-        raise OptionError(
-            f"{file}: no column {' and '.join(sorted(missing))}: its first line must name the columns"
-        )
+        raise ValueError(f"no column {' and '.join(sorted(missing))}: the first line must name the columns")
     labels: dict[str, bool] = {}
     for row in rows:
+        # The cells that a short row lacks are None.
         path, verdict = row["path"], (row["verdict"] or "").strip().lower()
+        if not path:
+            raise ValueError("no path: each row names a picture and its verdict")
         if verdict not in VERDICTS:
-            raise OptionError(f"{file}, line {rows.line_num}: verdict {verdict!r} is none of {', '.join(VERDICTS)}")
+            raise ValueError(f"verdict {verdict!r} is none of {', '.join(VERDICTS)}")
         if path in labels:
-            raise OptionError(f"{file}, line {rows.line_num}: {path} stands there twice")
+            raise ValueError(f"{path} stands there twice")
         labels[path] = VERDICTS[verdict]
     return labels
 

@@ -156,6 +156,9 @@ def test_reads_labels_in_any_of_their_words(tmp_path):
         ("path,verdict\na,1\nb,maybe\n", "line 3: verdict 'maybe' is none of accepted"),
         ("path,verdict\na\n", "line 2: verdict '' is none of accepted"),
         ("path,verdict\na,1\na,0\n", "line 3: a stands there twice"),
+        ("verdict,path\n1,a\naccept\n", "line 3: no path"),
+        ("path,verdict\n,1\n", "line 2: no path"),
+        (f"path,verdict\na,1\n{'b' * 131_073},0\n", "line 3: field larger than field limit"),
     ],
 )
 def test_refuses_labels_that_are_none(tmp_path, text, message):
