@@ -132,6 +132,5 @@ def resident_mb() -> float:
 
 
 def _last_words(seen: Collector) -> str:
-    return (
-        seen.faults[-1].what if seen.faults else seen.states[-1].detail if seen.states else "the source is silent"
-    )
+    said = [*(fault.what for fault in seen.faults[-1:]), *(state.detail for state in seen.states[-1:])]
+    return next(filter(None, said), "the source is silent")

@@ -70,4 +70,4 @@ def test_the_table_says_what_was_measured(measured):
 def test_a_source_without_frames_is_refused(tmp_path):
     done = CliRunner().invoke(app, ["bench", "camera", str(tmp_path), "--seconds", "2"])
     assert done.exit_code == 5
-    assert "fewer than two results" in done.output
+    assert "fewer than two results in 2 s: the source is silent" in done.output
