@@ -11,8 +11,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import deepbiq
 from deepbiq.errors import DeepBIQError
 from deepbiq.files import write_atomically
 from deepbiq_training.backbones import Backbone, restore_backbone
@@ -82,6 +84,14 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     except (AttributeError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{folder}: {DESCRIPTION} and the files do not belong together ({error})") from error
     return Checkpoint(description, backbone, files)
+
+
+def versions_of(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
+    """Lists what computed a checkpoint: deepbiq's version, and those of libraries by name, as they say themselves.
+
+    OpenCV may be the system's own, without a package that could be asked.
+    """
+    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -9,23 +9,13 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from lightning_fabric import Fabric
 
-from deepbiq.datasets import RatedPicture
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
 from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe
-from deepbiq_training.frozen import (
-    Agreements,
-    FrozenSettings,
-    Parts,
-    fit_and_write,
-    load_pretrained,
-    read_parts,
-)
+from deepbiq_training.frozen import Agreements, FrozenSettings, fit_and_write, load_pretrained, read_parts
 
 FOLDER = "fine-tuning"
 """Inside the checkpoint's folder: state, best weights, log and learning curves."""
@@ -74,8 +64,8 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     recipe.crop_size_for(backbone.spec.input_size, backbone.spec.stride)
     parts = read_parts(data)
     task = Task(
-        training=_taken(parts, ~parts.validation),
-        validation=_taken(parts, parts.validation),
+        training=parts.training_pictures,
+        validation=parts.validation_pictures,
         short_side=data.short_side,
         seed=data.seed,
         weights=origin.key,
@@ -87,10 +77,6 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     extra = {"fine_tuning": _describe(tuned, origin, recipe, fabric.world_size)}
     tuned_origin = fine_tuned_origin(tuned.backbone, origin, data.data_set.name)
     return fit_and_write(data, parts, tuned.backbone, tuned_origin, extra, tuned.last_layer)
-
-
-def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
-    return [picture for picture, taken in zip(parts.pictures, chosen, strict=True) if taken]
 
 
 def _describe(tuned: FineTuned, before: WeightsOrigin, recipe: Recipe, devices: int) -> dict[str, object]:

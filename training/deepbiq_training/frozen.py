@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import deepbiq
 from deepbiq.agreement import Agreement
 from deepbiq.datasets import DataSet, RatedPicture
 from deepbiq.datasets.biq2021 import BIQ2021
@@ -22,7 +21,7 @@ from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq.regression import LinearRegressor, regressors_to_npz
 from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
-from deepbiq_training.checkpoint import write_checkpoint
+from deepbiq_training.checkpoint import versions_of, write_checkpoint
 from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
@@ -114,6 +113,19 @@ class Parts:
     scenes: npt.NDArray[np.int64]
     scene_rule: Mapping[str, object]
     validation: npt.NDArray[np.bool_]
+
+    @property
+    def training_pictures(self) -> list[RatedPicture]:
+        """Pictures to learn from."""
+        return self._taken(~self.validation)
+
+    @property
+    def validation_pictures(self) -> list[RatedPicture]:
+        """Pictures that choose."""
+        return self._taken(self.validation)
+
+    def _taken(self, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
+        return [picture for picture, taken in zip(self.pictures, chosen, strict=True) if taken]
 
 
 def read_parts(settings: FrozenSettings) -> Parts:
@@ -265,13 +277,12 @@ def _describe_fits(fitted: Mapping[Family, Mapping[str, FittedHead]], agreements
 
 
 def _versions() -> dict[str, str]:
-    """Names what computed the features and regressors; OpenCV may be the system's own, without a package."""
+    """Names what computed the features and regressors."""
     import cv2
     import sklearn
     import torch
 
-    libraries = {"numpy": np, "opencv": cv2, "scikit-learn": sklearn, "torch": torch}
-    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
+    return versions_of({"numpy": np, "opencv": cv2, "scikit-learn": sklearn, "torch": torch})
 
 
 def _describe_head(head: FittedHead) -> dict[str, object]:

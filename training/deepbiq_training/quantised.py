@@ -7,26 +7,24 @@ the network with quantisers learns to give them; so the regressors stay as they 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from lightning_fabric import Fabric
 
-import deepbiq
-from deepbiq.datasets import DataSet, RatedPicture
+from deepbiq.datasets import DataSet
 from deepbiq.errors import OptionError
 from deepbiq.pooling import head_of
 from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq_training.backbones import WeightsOrigin
-from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, versions_of, write_checkpoint
+from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.loop import Task
 from deepbiq_training.finetuning.origin import trained_origin
 from deepbiq_training.finetuning.recipe import fitting_crop_size
-from deepbiq_training.frozen import FrozenSettings, Parts, read_parts
+from deepbiq_training.frozen import FrozenSettings, read_parts
 from deepbiq_training.qat.loop import QuantisationAware, fine_tune_quantised
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.qat.rounds import Round
@@ -145,24 +143,14 @@ def _task(checkpoint: Checkpoint, settings: QuantiseSettings) -> Task:
             f"{settings.root} has {found[0]} pictures, {found[1]} of them to validate, but {settings.checkpoint} "
             f"was trained on {wanted[0]}, {wanted[1]} of them to validate: give the data set that it was trained on"
         )
-    validation = _taken(parts, parts.validation)
     return Task(
-        training=_taken(parts, ~parts.validation),
-        validation=_at_most(validation, settings.validation_pictures),
+        training=parts.training_pictures,
+        # Evenly, as data sets are often sorted by kind.
+        validation=pick_evenly(parts.validation_pictures, settings.validation_pictures or drawn["pictures"]),
         short_side=told["training_scale"]["short_side"],
         seed=settings.seed,
         weights=WeightsOrigin(**told["weights"]).key,
     )
-
-
-def _taken(parts: Parts, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
-    return [picture for picture, taken in zip(parts.pictures, chosen, strict=True) if taken]
-
-
-def _at_most(pictures: Sequence[RatedPicture], count: int | None) -> list[RatedPicture]:
-    """Takes pictures evenly, as data sets are often sorted by kind."""
-    count = min(count or len(pictures), len(pictures))
-    return [pictures[i * len(pictures) // count] for i in range(count)]
 
 
 def _describe(checkpoint: Checkpoint, trained: QuantisationAware, settings: QuantiseSettings) -> dict[str, object]:
@@ -196,5 +184,4 @@ def _versions() -> dict[str, str]:
     import torch
     import torchao
 
-    libraries = {"torch": torch, "torchao": torchao}
-    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
+    return versions_of({"torch": torch, "torchao": torchao})

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from deepbiq.agreement import Correlations, correlations
 from deepbiq.datasets import RatedPicture
-from deepbiq.imaging import Limits, read_bytes
-from deepbiq.lookahead import map_ahead
-from deepbiq.plans import Plan
-from deepbiq.sampling import sample
 from deepbiq_training.finetuning.network import QualityNetwork
 from deepbiq_training.finetuning.objectives import Objective
-from deepbiq_training.sampling import decode_at_scale
-
-_DENSE = Plan("dense")
-_LOOKAHEAD = 4
+from deepbiq_training.whole_pictures import whole_pictures
 
 
 @torch.inference_mode()
@@ -40,16 +32,9 @@ def validate(
     Raises:
         ImageError: When a picture cannot be read.
     """
-    spec = network.backbone.spec
     device = network.last.weight.device
-
-    def load(picture: RatedPicture) -> npt.NDArray[np.uint8]:
-        data = read_bytes(picture.path, Limits())
-        bgr = decode_at_scale(data, name=str(picture.path), short_side=short_side)
-        return sample(bgr, _DENSE, spec.input_size, spec.stride).images
-
     predicted = [
-        float(objective.scores(network(torch.from_numpy(images).to(device))))
-        for images in map_ahead(load, pictures, _LOOKAHEAD, workers=1)
+        float(objective.scores(network(picture)))
+        for picture in whole_pictures(pictures, network.backbone.spec, short_side, device)
     ]
     return correlations(np.array(predicted), np.array([picture.mos for picture in pictures]))

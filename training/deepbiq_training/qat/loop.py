@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from deepbiq.datasets import RatedPicture
 from deepbiq.files import write_atomically
 from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
 from deepbiq_training.checkpoint import CheckpointError
+from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.average import update_average
 from deepbiq_training.finetuning.batches import Batch, BatchPlan, read_batches
 from deepbiq_training.finetuning.log import TrainingLog
@@ -39,7 +39,8 @@ from deepbiq_training.qat.placement import quantise, without_quantisers
 from deepbiq_training.qat.ranges import copy_ranges, observe_ranges
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.qat.rounds import Round, best_round, read_rounds, write_rounds
-from deepbiq_training.qat.validation import Validation, whole_pictures
+from deepbiq_training.qat.validation import Validation
+from deepbiq_training.whole_pictures import whole_pictures
 
 STATE_FILE = "state.safetensors"
 BEST_FILE = "best.safetensors"
@@ -207,8 +208,11 @@ class _Loop:
         return found
 
     def _show_range_pictures(self) -> None:
-        pictures = _spread(self._task, self._recipe.range_pictures)
-        for picture in whole_pictures(pictures, self._average, self._task.short_side, self._fabric.device):
+        """Shows pictures from the worst to the best, so that ranges hold for all of them."""
+        ordered = sorted(self._task.training, key=lambda picture: (picture.mos, picture.path.name))
+        pictures = pick_evenly(ordered, self._recipe.range_pictures)
+        spec = self._average.backbone.spec
+        for picture in whole_pictures(pictures, spec, self._task.short_side, self._fabric.device):
             self._average.features(picture)
 
     def _write_row(self, progress: Progress, rate: float, losses: Mapping[str, float], found: Round | None) -> None:
@@ -257,12 +261,6 @@ def _make_optimizer(network: WindowNetwork, recipe: QatRecipe) -> torch.optim.Ad
             for bias, rate in rates.items()
         ]
     )
-
-
-def _spread(task: Task, count: int) -> list[RatedPicture]:
-    """Takes training pictures from the worst to the best, evenly, so that ranges hold for all of them."""
-    ordered = sorted(task.training, key=lambda picture: (picture.mos, picture.path.name))
-    return [ordered[i * len(ordered) // count] for i in range(min(count, len(ordered)))]
 
 
 def _sentence(found: Round) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,47 +12,12 @@ import torch
 from torch import Tensor
 
 from deepbiq.datasets import RatedPicture
-from deepbiq.imaging import Limits, read_bytes
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
-from deepbiq.lookahead import map_ahead
-from deepbiq.plans import Plan
 from deepbiq.regression import LinearRegressor
-from deepbiq.sampling import sample
 from deepbiq_training.qat.comparison import compare
 from deepbiq_training.qat.network import WindowNetwork
 from deepbiq_training.qat.rounds import Round
-from deepbiq_training.sampling import decode_at_scale
-
-_DENSE = Plan("dense")
-_LOOKAHEAD = 4
-
-
-def whole_pictures(
-    pictures: Sequence[RatedPicture], network: WindowNetwork, short_side: int, device: torch.device
-) -> Iterator[Tensor]:
-    """Reads pictures as the dense plan takes them.
-
-    Args:
-        pictures: Which.
-        network: Whose windows they are padded to.
-        short_side: The training scale in pixels.
-        device: Where they are wanted.
-
-    Yields:
-        (1, H, W, 3) uint8, BGR.
-
-    Raises:
-        ImageError: When a picture cannot be read.
-    """
-    spec = network.backbone.spec
-
-    def load(picture: RatedPicture) -> npt.NDArray[np.uint8]:
-        data = read_bytes(picture.path, Limits())
-        bgr = decode_at_scale(data, name=str(picture.path), short_side=short_side)
-        return sample(bgr, _DENSE, spec.input_size, spec.stride).images
-
-    for images in map_ahead(load, pictures, _LOOKAHEAD, workers=1):
-        yield torch.from_numpy(images).to(device)
+from deepbiq_training.whole_pictures import whole_pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +57,7 @@ class Validation:
         """Computes (pictures, 1) scores of features, or (pictures, 2) of those with rounding and without."""
         vectors = [
             run(picture).mean(dim=(-2, -1)).flatten(end_dim=-2).cpu().numpy()
-            for picture in whole_pictures(self.pictures, network, self.short_side, self.device)
+            for picture in whole_pictures(self.pictures, network.backbone.spec, self.short_side, self.device)
         ]
         raw = self.regressor.predict(np.stack(vectors))
         return np.clip(raw, SCORE_MIN, SCORE_MAX)
