@@ -87,10 +87,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def versions_of(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
-    """Lists what computed a checkpoint: deepbiq's version, and those of libraries by name, as they say themselves.
-
-    OpenCV may be the system's own, without a package that could be asked.
-    """
+    """Lists deepbiq's version and those of libraries, as they say: OpenCV may have no package to ask."""
     return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
 
 

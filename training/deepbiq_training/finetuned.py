@@ -12,7 +12,8 @@ from typing import Literal
 from lightning_fabric import Fabric
 
 from deepbiq_training.backbones import WeightsOrigin
-from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
+from deepbiq_training.finetuning.course import Task
+from deepbiq_training.finetuning.loop import FineTuned, fine_tune
 from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.frozen import Agreements, FrozenSettings, fit_and_write, load_pretrained, read_parts

@@ -21,7 +21,7 @@ from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, versions_of, write_checkpoint
 from deepbiq_training.even_picks import pick_evenly
-from deepbiq_training.finetuning.loop import Task
+from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.origin import trained_origin
 from deepbiq_training.finetuning.recipe import fitting_crop_size
 from deepbiq_training.frozen import FrozenSettings, read_parts

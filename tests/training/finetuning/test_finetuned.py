@@ -14,8 +14,8 @@ from deepbiq_training.backbones.efficientnet_lite0_weights import load_efficient
 from deepbiq_training.checkpoint import read_checkpoint
 from deepbiq_training.families import FAMILIES
 from deepbiq_training.finetuned import FOLDER, FineTuneSettings, train_finetuned
-from deepbiq_training.finetuning.loop import BEST_FILE, STATE_FILE
 from deepbiq_training.finetuning.recipe import Recipe
+from deepbiq_training.finetuning.resumable import BEST_FILE, STATE_FILE
 from deepbiq_training.frozen import FrozenSettings
 from tests.training.miniature import PICTURES
 
@@ -74,7 +74,7 @@ def test_an_interrupted_feature_extraction_does_not_fine_tune_again(settings, mo
         with pytest.raises(KeyboardInterrupt):
             train_finetuned(settings)
     best = load_file(settings.data.out / FOLDER / BEST_FILE)
-    monkeypatch.setattr("deepbiq_training.finetuning.loop.read_batches", None)
+    monkeypatch.setattr("deepbiq_training.finetuning.resumable.read_batches", None)
     train_finetuned(settings)
     written = load_file(settings.data.out / "backbone.safetensors")
     assert all(np.array_equal(tensor, best[f"backbone.{name}"]) for name, tensor in written.items())

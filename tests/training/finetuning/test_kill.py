@@ -9,8 +9,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from deepbiq_training.finetuning.loop import LOG_FILE
-from tests.training.finetuning.test_loop import same
+from deepbiq_training.finetuning.resumable import LOG_FILE
+from tests.training.finetuning.interrupted import same_weights
 from tests.training.finetuning.tiny import RECIPE, tiny_fine_tune, tiny_task
 
 KILLS = 10
@@ -58,5 +58,5 @@ def test_ten_kills_change_no_bit(miniature, tmp_path, start):
     last.join()
     assert last.exitcode == 0
     tiny_fine_tune(tiny_task(miniature), tmp_path / "whole", LONG)
-    assert same(tmp_path / "whole", parts)
+    assert same_weights(tmp_path / "whole", parts)
     assert rows(parts) == rows(tmp_path / "whole")

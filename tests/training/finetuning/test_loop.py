@@ -8,17 +8,19 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from deepbiq.agreement import Correlations
 from deepbiq.datasets import RatedPicture
 from deepbiq.errors import OptionError
 from deepbiq_training.checkpoint import CheckpointError
-from deepbiq_training.finetuning import loop
+from deepbiq_training.finetuning import loop, resumable
 from deepbiq_training.finetuning.classes import EmptyClassError
 from deepbiq_training.finetuning.log import read_log
-from deepbiq_training.finetuning.loop import BEST_FILE, CURVES_FILE, LOG_FILE, STATE_FILE, TrainingError
+from deepbiq_training.finetuning.loop import CURVES_FILE
 from deepbiq_training.finetuning.recipe import LOSSES
+from deepbiq_training.finetuning.resumable import BEST_FILE, LOG_FILE, STATE_FILE, TrainingError
+from tests.training.finetuning.interrupted import same_weights, train_in_parts
 from tests.training.finetuning.tiny import RECIPE, tiny_fine_tune
 
 
@@ -26,20 +28,6 @@ from tests.training.finetuning.tiny import RECIPE, tiny_fine_tune
 def quick_curves(monkeypatch):
     """Drawing takes longer than these trainings."""
     monkeypatch.setattr(loop, "draw_curves", lambda rows, path: path.write_text(str(len(rows))))
-
-
-def tensors(path):
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-
-
-def same(one, other):
-    """Whether two folders hold the same weights, averages and optimiser bit for bit."""
-    for name in (STATE_FILE, BEST_FILE):
-        first, second = tensors(one / name), tensors(other / name)
-        assert first.keys() == second.keys()
-        assert all(torch.equal(first[key], second[key]) for key in first)
-    return True
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -62,26 +50,14 @@ def test_every_loss_trains(task, tmp_path, loss):
 def test_a_training_that_was_interrupted_ends_like_one_that_was_not(task, tmp_path, monkeypatch, changes):
     recipe = replace(RECIPE, **changes)
     tiny_fine_tune(task, tmp_path / "whole", recipe)
-    original = loop.update_average
-    for last in (0, 2, 3):
-
-        def interrupt(*arguments, step, last=last, **options):
-            if step == last:
-                raise KeyboardInterrupt
-            return original(*arguments, step=step, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "update_average", interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                tiny_fine_tune(task, tmp_path / "parts", recipe)
-    tiny_fine_tune(task, tmp_path / "parts", recipe)
-    assert same(tmp_path / "whole", tmp_path / "parts")
+    train_in_parts(monkeypatch, lambda: tiny_fine_tune(task, tmp_path / "parts", recipe))
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
     assert [row["step"] for row in read_log(tmp_path / "parts" / LOG_FILE)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_finished_training_is_not_repeated(task, tmp_path, monkeypatch):
     first = tiny_fine_tune(task, tmp_path)
-    monkeypatch.setattr(loop, "read_batches", None)
+    monkeypatch.setattr(resumable, "read_batches", None)
     again = tiny_fine_tune(task, tmp_path)
     assert again.progress == first.progress
     for one, other in zip(first.backbone.parameters(), again.backbone.parameters(), strict=True):
@@ -130,8 +106,8 @@ def test_the_best_epoch_is_kept_not_the_last(task, tmp_path, monkeypatch):
     sroccs = iter([0.9, 0.1, 0.1])
     monkeypatch.setattr(loop, "validate", lambda *arguments: Correlations(4, 0.1, next(sroccs)))
     tuned = tiny_fine_tune(task, tmp_path)
-    last = tensors(tmp_path / STATE_FILE)["average.backbone.first.conv.weight"]
-    kept = tensors(tmp_path / BEST_FILE)["backbone.first.conv.weight"]
+    last = load_file(tmp_path / STATE_FILE)["average.backbone.first.conv.weight"]
+    kept = load_file(tmp_path / BEST_FILE)["backbone.first.conv.weight"]
     assert not torch.equal(last, kept)
     assert torch.equal(tuned.backbone.first.conv.weight, kept)
 
@@ -151,9 +127,9 @@ def test_a_full_disk_keeps_the_previous_state(task, tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             tiny_fine_tune(task, tmp_path / "parts")
     assert sorted(path.name for path in (tmp_path / "parts").iterdir() if path.name.startswith(".")) == []
-    assert tensors(tmp_path / "parts" / STATE_FILE)
+    assert load_file(tmp_path / "parts" / STATE_FILE)
     tiny_fine_tune(task, tmp_path / "parts")
-    assert same(tmp_path / "whole", tmp_path / "parts")
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_a_loss_that_is_no_number_ends_the_training(task, tmp_path):
@@ -173,4 +149,4 @@ def test_what_cannot_be_trained_is_refused(task, tmp_path):
 
 def test_mixed_precision_trains(task, tmp_path):
     tiny_fine_tune(task, tmp_path, replace(RECIPE, precision="bf16-mixed"))
-    assert tensors(tmp_path / BEST_FILE)["backbone.first.conv.weight"].dtype == torch.float32
+    assert load_file(tmp_path / BEST_FILE)["backbone.first.conv.weight"].dtype == torch.float32

@@ -12,7 +12,8 @@ from torch.nn import functional
 from deepbiq.datasets import RatedPicture, read_biq2021
 from deepbiq_training.backbones.backbone import Backbone, BackboneSpec, Normalisation
 from deepbiq_training.backbones.conv_norm import ConvNorm
-from deepbiq_training.finetuning.loop import FineTuned, Task, fine_tune
+from deepbiq_training.finetuning.course import Task
+from deepbiq_training.finetuning.loop import FineTuned, fine_tune
 from deepbiq_training.finetuning.recipe import Recipe
 
 SPEC = BackboneSpec(

@@ -10,12 +10,13 @@ from safetensors.torch import load_file
 
 from deepbiq.errors import OptionError
 from deepbiq_training.checkpoint import CheckpointError
+from deepbiq_training.finetuning import resumable
 from deepbiq_training.finetuning.log import read_log
-from deepbiq_training.finetuning.loop import TrainingError
-from deepbiq_training.qat import loop
-from deepbiq_training.qat.loop import BEST_FILE, LOG_FILE, ROUNDS_FILE, STATE_FILE
+from deepbiq_training.finetuning.resumable import BEST_FILE, LOG_FILE, STATE_FILE, TrainingError
+from deepbiq_training.qat.loop import ROUNDS_FILE
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.qat.rounds import read_rounds
+from tests.training.finetuning.interrupted import same_weights, train_in_parts
 from tests.training.qat.uneven import RECIPE, learn, uneven_backbone
 
 SHORT = replace(RECIPE, steps=6, rounds=3)
@@ -40,28 +41,12 @@ def test_what_rounding_costs_falls(task, tmp_path):
 
 def same(one, other):
     """Whether two folders hold the same weights, averages, ranges, optimiser and rounds bit for bit."""
-    for name in (STATE_FILE, BEST_FILE):
-        first, second = load_file(one / name), load_file(other / name)
-        assert first.keys() == second.keys()
-        assert all(torch.equal(first[key], second[key]) for key in first)
-    return read_rounds(one / ROUNDS_FILE) == read_rounds(other / ROUNDS_FILE)
+    return same_weights(one, other) and read_rounds(one / ROUNDS_FILE) == read_rounds(other / ROUNDS_FILE)
 
 
 def test_a_training_that_was_interrupted_ends_like_one_that_was_not(task, tmp_path, monkeypatch):
     learn(task, tmp_path / "whole", SHORT)
-    original = loop.update_average
-    for last in (0, 2, 3):
-
-        def interrupt(*arguments, step, last=last, **options):
-            if step == last:
-                raise KeyboardInterrupt
-            return original(*arguments, step=step, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "update_average", interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                learn(task, tmp_path / "parts", SHORT)
-    learn(task, tmp_path / "parts", SHORT)
+    train_in_parts(monkeypatch, lambda: learn(task, tmp_path / "parts", SHORT))
     assert same(tmp_path / "whole", tmp_path / "parts")
     assert [row["step"] for row in read_log(tmp_path / "parts" / LOG_FILE)] == [1, 2, 3, 4, 5, 6]
 
@@ -70,7 +55,7 @@ def test_a_training_that_was_interrupted_ends_like_one_that_was_not(task, tmp_pa
 def test_a_kill_between_two_files_changes_nothing(task, tmp_path, monkeypatch, lost):
     """Best weights and rounds are written before the state, which may then be one round behind."""
     learn(task, tmp_path / "whole", SHORT)
-    original, written = loop.write_state, []
+    original, written = resumable.write_state, []
 
     def killed(*arguments):
         written.append(1)
@@ -79,7 +64,7 @@ def test_a_kill_between_two_files_changes_nothing(task, tmp_path, monkeypatch, l
         original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "write_state", killed)
+        patch.setattr(resumable, "write_state", killed)
         with pytest.raises(KeyboardInterrupt):
             learn(task, tmp_path / "parts", SHORT, save_seconds=60)
     learn(task, tmp_path / "parts", SHORT, save_seconds=60)
@@ -88,7 +73,7 @@ def test_a_kill_between_two_files_changes_nothing(task, tmp_path, monkeypatch, l
 
 def test_a_finished_training_is_not_repeated(task, tmp_path, monkeypatch):
     first = learn(task, tmp_path, SHORT)
-    monkeypatch.setattr(loop, "read_batches", None)
+    monkeypatch.setattr(resumable, "read_batches", None)
     again = learn(task, tmp_path, SHORT)
     assert (again.progress, again.rounds) == (first.progress, first.rounds)
     for one, other in zip(first.backbone.parameters(), again.backbone.parameters(), strict=True):

@@ -10,7 +10,7 @@ from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.datasets import find_dataset
 from deepbiq.errors import OptionError
 from deepbiq_training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from deepbiq_training.qat.loop import STATE_FILE
+from deepbiq_training.finetuning.resumable import STATE_FILE
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.quantised import EARLIER_METRICS, FOLDER, QuantiseSettings, train_quantised
 from tests.export.conftest import description, random_regressors

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from deepbiq.regression import LinearRegressor
-from deepbiq_training.finetuning.loop import Task
+from deepbiq_training.finetuning.course import Task
 from deepbiq_training.qat.loop import QuantisationAware, fine_tune_quantised
 from deepbiq_training.qat.recipe import QatRecipe
 from tests.training.finetuning.tiny import TinyBackbone

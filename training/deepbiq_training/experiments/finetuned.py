@@ -23,7 +23,8 @@ from deepbiq_training.experiments.report import (
     outcome_cells,
     outcome_header,
 )
-from deepbiq_training.finetuning.loop import Task, fine_tune
+from deepbiq_training.finetuning.course import Task
+from deepbiq_training.finetuning.loop import fine_tune
 from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.progress import track

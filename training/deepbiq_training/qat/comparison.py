@@ -7,27 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.agreement import correlations
+from deepbiq.agreement import Correlations, correlations
 from deepbiq.labels import label_of
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Scores of one way of computing, beside those of another.
+class Comparison(Correlations):
+    """How well scores of one way of computing agree with people, beside those of another.
 
     Attributes:
-        n: Number of pictures.
-        plcc: Pearson's correlation with people, -1..1.
-        srocc: Spearman's.
         plcc_drop: By how much PLCC is below that of the other scores.
         srocc_drop: By how much SROCC is.
         mean_shift: Mean absolute difference from the other scores, in score points.
         flips: Share of pictures whose label is another, 0..1.
     """
 
-    n: int
-    plcc: float
-    srocc: float
     plcc_drop: float
     srocc_drop: float
     mean_shift: float

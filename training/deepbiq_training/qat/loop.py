@@ -1,38 +1,27 @@
-"""The training loop of a quantisation-aware fine-tuning, on Lightning Fabric.
-
-It is the loop of the ordinary fine-tuning with another aim: step, average, at the end of a round ranges and
-validation, then log, then state. The same holds of it: each file is whole at any moment, everything random is a
-function of the seed and the step, and a training that was killed ends with the weights of one that was not.
-"""
+"""Quantisation-aware fine-tuning: the network learns to be quantised, and the round that it costs least is kept."""
 
 from __future__ import annotations
 
-import copy
 import logging
-import math
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
-from deepbiq.files import write_atomically
+from deepbiq.agreement import Correlations
 from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
-from deepbiq_training.checkpoint import CheckpointError
 from deepbiq_training.even_picks import pick_evenly
-from deepbiq_training.finetuning.average import update_average
-from deepbiq_training.finetuning.batches import Batch, BatchPlan, read_batches
-from deepbiq_training.finetuning.log import TrainingLog
-from deepbiq_training.finetuning.loop import SAVE_SECONDS, Task, TrainingError, digest_of
-from deepbiq_training.finetuning.optimisation import PEAK, rate_factor, set_rates
+from deepbiq_training.finetuning.batches import Batch, BatchPlan
+from deepbiq_training.finetuning.course import Course, Task
+from deepbiq_training.finetuning.optimisation import PEAK
 from deepbiq_training.finetuning.recipe import fitting_crop_size
-from deepbiq_training.finetuning.state import Progress, Trained, read_state, to_safetensors, write_state
-from deepbiq_training.progress import track
+from deepbiq_training.finetuning.resumable import SAVE_SECONDS, ResumableRun
+from deepbiq_training.finetuning.state import Progress
 from deepbiq_training.qat.flavours import flavour_named
 from deepbiq_training.qat.network import Distance, WindowNetwork
 from deepbiq_training.qat.placement import quantise, without_quantisers
@@ -42,10 +31,7 @@ from deepbiq_training.qat.rounds import Round, best_round, read_rounds, write_ro
 from deepbiq_training.qat.validation import Validation
 from deepbiq_training.whole_pictures import whole_pictures
 
-STATE_FILE = "state.safetensors"
-BEST_FILE = "best.safetensors"
 ROUNDS_FILE = "rounds.json"
-LOG_FILE = "log.csv"
 BIAS_RATE = 10
 """How much faster biases learn than weights: they are some ten times as large."""
 
@@ -100,12 +86,11 @@ def fine_tune_quantised(
         TrainingError: When the loss is no longer a number.
         OSError: When the disk is full or the folder not writable.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    return _Loop(backbone, regressor, task, recipe, fabric, folder, save_seconds).run()
+    return _QuantisedFineTuning(backbone, regressor, task, recipe, fabric, folder, save_seconds).run()
 
 
-class _Loop:
-    """The parts that a step needs."""
+class _QuantisedFineTuning:
+    """A run with what it minimises and how it is judged."""
 
     def __init__(
         self,
@@ -117,138 +102,73 @@ class _Loop:
         folder: Path,
         save_seconds: float,
     ) -> None:
-        self._task, self._recipe, self._fabric, self._folder = task, recipe, fabric, folder
-        self._save_seconds, self._like = save_seconds, backbone
-        self._plan = BatchPlan(len(task.training), recipe.batch_size, 1, fabric.world_size, task.seed)
-        self._crop_size = fitting_crop_size(recipe.crop_size, backbone.spec.input_size, backbone.spec.stride)
+        self._task, self._recipe, self._fabric, self._like = task, recipe, fabric, backbone
+        plan = BatchPlan(len(task.training), recipe.batch_size, 1, fabric.world_size, task.seed)
+        spec = backbone.spec
+        crop_size = fitting_crop_size(recipe.crop_size, spec.input_size, spec.stride)
         self._before = WindowNetwork(fold_batch_norms(backbone)).requires_grad_(False).to(fabric.device)
         self._distance = Distance(regressor).to(fabric.device)
-        network = WindowNetwork(quantise(backbone, flavour_named(recipe.flavour)))
-        optimizer = _make_optimizer(network, recipe)
-        self._module, self._optimizer = fabric.setup(network, optimizer)
-        self._network = network
-        self._average = copy.deepcopy(network).requires_grad_(False)
-        self._trained = Trained(network, self._average, optimizer)
+        self._network = WindowNetwork(quantise(backbone, flavour_named(recipe.flavour)))
+        course = Course(
+            label="quantisation-aware fine-tuning",
+            task=task,
+            plan=plan,
+            crop_size=crop_size,
+            steps=recipe.steps,
+            validate_every=recipe.steps // recipe.rounds,
+            warmup=recipe.warmup,
+            average_decay=recipe.average_decay,
+            terms=Distance.terms,
+            settings={**asdict(recipe), "backbone": spec.name, "trained weights": task.weights},
+        )
+        optimizer = _make_optimizer(self._network, recipe)
+        self._run = ResumableRun(
+            self._network, optimizer, course, fabric=fabric, folder=folder, save_seconds=save_seconds
+        )
         self._validate = Validation(self._before, regressor, task.validation, task.short_side, fabric.device)
-        self._configuration = _configuration(backbone, task, recipe, self._crop_size, fabric.world_size)
-        self._log = TrainingLog(folder / LOG_FILE, Distance.terms)
+        self._rounds_file = folder / ROUNDS_FILE
         self._rounds: list[Round] = []
 
     def run(self) -> QuantisationAware:
         """Trains from where the folder's state is, to the end."""
-        started = (self._folder / STATE_FILE).exists()
-        progress = read_state(self._folder / STATE_FILE, self._configuration, self._trained)
+        started = self._run.has_state
+        progress = self._run.resume()
         if started:
-            found = read_rounds(self._folder / ROUNDS_FILE)
-            self._rounds = [entry for entry in found if entry.step <= progress.step]
+            self._rounds = [found for found in read_rounds(self._rounds_file) if found.step <= progress.step]
         else:
-            self._judge(progress.step)
-            self._write_state(progress)
-        if not progress.finished:
-            progress = self._train(progress)
-        return QuantisationAware(self._best_backbone(), self._rounds, progress)
+            self._judge(progress)
+            self._run.write_state(progress)
+        progress = self._run.train(progress, self._losses, self._judge)
+        best = self._run.best_network()
+        return QuantisationAware(without_quantisers(best.backbone, self._like), self._rounds, progress)
 
-    def _train(self, progress: Progress) -> Progress:
-        if self._fabric.is_global_zero:
-            self._log.begin(progress.step)
-        steps = range(progress.step, self._recipe.steps)
-        batches = read_batches(
-            self._task.training,
-            self._plan,
-            steps=steps,
-            device=self._fabric.global_rank,
-            crop_size=self._crop_size,
-            short_side=self._task.short_side,
-        )
-        began = time.monotonic() - progress.seconds
-        saved = time.monotonic()
-        with closing(batches):
-            for step in track(steps, "quantisation-aware fine-tuning"):
-                rate, losses = self._step(step, batches)
-                done = step + 1
-                found = None if done % (self._recipe.steps // self._recipe.rounds) else self._judge(done)
-                seconds = time.monotonic() - began
-                progress = Progress(done, seconds, finished=done == self._recipe.steps)
-                self._write_row(progress, rate, losses, found)
-                if found or time.monotonic() - saved >= self._save_seconds:
-                    self._write_state(progress)
-                    saved = time.monotonic()
-        return progress
-
-    def _step(self, step: int, batches: Iterator[Batch]) -> tuple[float, dict[str, float]]:
-        """Takes one step of the optimiser; returns its rate and the parts of the loss."""
-        rate = set_rates(self._optimizer, rate_factor(step, self._recipe.steps, self._recipe.warmup))
-        crops = torch.from_numpy(next(batches).crops).to(self._fabric.device)
+    def _losses(self, batch: Batch) -> Mapping[str, Tensor]:
+        crops = torch.from_numpy(batch.crops).to(self._fabric.device)
         with torch.no_grad():
             wanted = self._before.features(crops)
-        losses = self._distance(self._module(crops), wanted)
-        values = {term: loss.item() for term, loss in losses.items()}
-        if not all(map(math.isfinite, values.values())):
-            raise TrainingError(f"the loss at step {step + 1} is not finite: {values}; lower the learning rate")
-        self._fabric.backward(torch.stack(list(losses.values())).sum())
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        update_average(self._average, self._network, step=step, decay=self._recipe.average_decay)
-        return rate, values
+        losses: Mapping[str, Tensor] = self._distance(self._run.module(crops), wanted)
+        return losses
 
-    def _judge(self, step: int) -> Round:
-        """Observes ranges on the averaged weights, hands them to the network, validates, and keeps the best.
-
-        Every device does it for itself: each has the same weights, so each comes to the same decision.
-        """
-        observe_ranges(self._average, self._show_range_pictures)
-        copy_ranges(self._average, self._network)
-        found = self._validate(self._average, step)
-        _LOG.info("step %d: %s", step, _sentence(found))
+    def _judge(self, progress: Progress) -> tuple[Progress, Correlations]:
+        """Observes ranges on the averaged weights, hands them to the network, validates, and keeps the best."""
+        observe_ranges(self._run.average, self._show_range_pictures)
+        copy_ranges(self._run.average, self._network)
+        found = self._validate(self._run.average, progress.step)
+        _LOG.info("step %d: %s", progress.step, _sentence(found))
         self._rounds.append(found)
+        if best_round(self._rounds) is found:
+            self._run.keep_best()
         if self._fabric.is_global_zero:
-            if best_round(self._rounds) is found:
-                write_atomically(self._folder / BEST_FILE, to_safetensors(self._average.state_dict()))
-            write_rounds(self._folder / ROUNDS_FILE, self._rounds)
-        return found
+            write_rounds(self._rounds_file, self._rounds)
+        return progress, found.quantised
 
     def _show_range_pictures(self) -> None:
         """Shows pictures from the worst to the best, so that ranges hold for all of them."""
-        ordered = sorted(self._task.training, key=lambda picture: (picture.mos, picture.path.name))
+        average, task = self._run.average, self._task
+        ordered = sorted(task.training, key=lambda picture: (picture.mos, picture.path.name))
         pictures = pick_evenly(ordered, self._recipe.range_pictures)
-        spec = self._average.backbone.spec
-        for picture in whole_pictures(pictures, spec, self._task.short_side, self._fabric.device):
-            self._average.features(picture)
-
-    def _write_row(self, progress: Progress, rate: float, losses: Mapping[str, float], found: Round | None) -> None:
-        if self._fabric.is_global_zero:
-            self._log.append(
-                {
-                    "epoch": (progress.step - 1) // self._plan.steps_per_epoch + 1,
-                    "step": progress.step,
-                    "loss": sum(losses.values()),
-                    **{f"loss_{term}": value for term, value in losses.items()},
-                    "learning_rate": rate,
-                    "validation_plcc": found.quantised.plcc if found else None,
-                    "validation_srocc": found.quantised.srocc if found else None,
-                    "seconds": progress.seconds,
-                }
-            )
-
-    def _write_state(self, progress: Progress) -> None:
-        if self._fabric.is_global_zero:
-            write_state(self._folder / STATE_FILE, self._configuration, progress, self._trained)
-
-    def _best_backbone(self) -> Backbone:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        # The others must not look for the file before the first device has written it.
-        self._fabric.barrier()
-        network = copy.deepcopy(self._average).cpu()
-        try:
-            network.load_state_dict(load_file(self._folder / BEST_FILE))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{self._folder / BEST_FILE}: not the best weights of this training ({error}): delete {STATE_FILE} "
-                "to begin again"
-            ) from error
-        return without_quantisers(network.backbone, self._like)
+        for picture in whole_pictures(pictures, average.backbone.spec, task.short_side, self._fabric.device):
+            average.features(picture)
 
 
 def _make_optimizer(network: WindowNetwork, recipe: QatRecipe) -> torch.optim.Adam:
@@ -270,19 +190,3 @@ def _sentence(found: Round) -> str:
         f"{part.flips:.1%} of labels differ"
         for title, part in parts
     )
-
-
-def _configuration(
-    backbone: Backbone, task: Task, recipe: QatRecipe, crop_size: int, devices: int
-) -> dict[str, str | int | float]:
-    return {
-        **{name.replace("_", "-"): value for name, value in asdict(recipe).items()},
-        "crop-size": crop_size,
-        "seed": task.seed,
-        "training scale": task.short_side,
-        "devices": devices,
-        "backbone": backbone.spec.name,
-        "trained weights": task.weights,
-        "training pictures": digest_of(task.training),
-        "validation pictures": digest_of(task.validation),
-    }
