@@ -93,7 +93,7 @@ def load_pretrained(settings: FrozenSettings) -> tuple[Backbone, WeightsOrigin]:
         WeightsError: When the weights are not the backbone's.
         OptionError: When the backbone is unknown or needs other files.
     """
-    return load_backbone(settings.backbone, settings.weights, settings.mean, any_classes=True)
+    return load_backbone(settings.backbone, settings.weights, settings.mean)
 
 
 @dataclass(frozen=True, eq=False)

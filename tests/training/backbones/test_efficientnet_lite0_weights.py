@@ -56,8 +56,8 @@ def test_unknown_name_is_listed(state, refusal):
 
 
 def test_wrong_shape_is_listed(state, refusal):
-    state["_fc.weight"] = torch.zeros(10, 1280)
-    assert "classifier.weight has shape (10, 1280), expected (1000, 1280)" in refusal(state)
+    state["_fc.weight"] = torch.zeros(10, 1000)
+    assert "classifier.weight has shape (10, 1000), expected (10, 1280)" in refusal(state)
 
 
 def test_many_differences_are_counted(refusal):

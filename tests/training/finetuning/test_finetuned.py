@@ -94,7 +94,7 @@ def test_a_whole_round_of_caffenet(settings, caffenet_files, samples, tmp_path):
     train_finetuned(replace(settings, data=data, recipe=recipe))
     (data.out / FOLDER / STATE_FILE).unlink()
     checkpoint = read_checkpoint(data.out)
-    before, _ = load_caffenet(caffenet_files["weights"], caffenet_files["mean"], any_classes=True)
+    before, _ = load_caffenet(caffenet_files["weights"], caffenet_files["mean"])
     for layer in ("conv1", "conv2", "conv5", "fc6", "fc7"):
         # Biases are not decayed, so only a gradient moves them.
         tuned, start = (getattr(network, layer).bias.detach() for network in (checkpoint.backbone, before))

