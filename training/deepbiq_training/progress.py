@@ -9,28 +9,30 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from deepbiq.cli.progress import progress_bar
+
 _Item = TypeVar("_Item")
 _LOG = logging.getLogger(__name__)
 _LOG_SECONDS = 30.0
 
 
 def track(items: Sequence[_Item], label: str) -> Iterator[_Item]:
-    """Iterates over items and shows the progress.
+    """Iterates over items and shows the progress, at the end how long it took.
 
     Args:
         items: What to iterate over.
         label: What is being done.
     """
-    return _with_bar(items, label) if sys.stderr.isatty() else _with_log(items, label)
+    start = time.monotonic()
+    yield from _with_bar(items, label) if sys.stderr.isatty() else _with_log(items, label)
+    _LOG.info("%s: %d in %.0f s", label, len(items), time.monotonic() - start)
 
 
 def _with_bar(items: Sequence[_Item], label: str) -> Iterator[_Item]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(items, description=label)
+    with progress_bar(label, len(items)) as advance:
+        for item in items:
+            yield item
+            advance()
 
 
 def _with_log(items: Sequence[_Item], label: str) -> Iterator[_Item]:
@@ -42,4 +44,3 @@ def _with_log(items: Sequence[_Item], label: str) -> Iterator[_Item]:
             _LOG.info("%s: %d of %d, %.0f s, about %.0f s left", label, done, len(items), now - start, left)
             last = now
         yield item
-    _LOG.info("%s: %d in %.0f s", label, len(items), time.monotonic() - start)
