@@ -15,7 +15,7 @@ from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.loop import FineTuned, fine_tune
 from deepbiq_training.finetuning.origin import fine_tuned_origin
-from deepbiq_training.finetuning.recipe import Recipe
+from deepbiq_training.finetuning.recipe import Recipe, fitting_crop_size
 from deepbiq_training.frozen import Agreements, FrozenSettings, fit_and_write, load_pretrained, read_parts
 
 FOLDER = "fine-tuning"
@@ -62,7 +62,7 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     fabric.launch()
     backbone, origin = load_pretrained(data)
     # A crop size that does not fit is found before the data set is read.
-    recipe.crop_size_for(backbone.spec.input_size, backbone.spec.stride)
+    fitting_crop_size(recipe.crop_size, backbone.spec.input_size, backbone.spec.stride)
     parts = read_parts(data)
     task = Task(
         training=parts.training_pictures,

@@ -4,7 +4,7 @@ import pytest
 
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.errors import OptionError
-from deepbiq_training.finetuning.recipe import RECIPES, Recipe, recipe_named
+from deepbiq_training.finetuning.recipe import RECIPES, Recipe, fitting_crop_size, recipe_named
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ def test_settings_are_checked(changes, match):
 
 @pytest.mark.parametrize("size", [224, 256, 384, 512])
 def test_crops_are_the_input_size_plus_strides(size):
-    assert Recipe(crop_size=size).crop_size_for(224, 32) == size
+    assert fitting_crop_size(size, 224, 32) == size
 
 
 def test_without_a_size_crops_are_the_networks_own():
-    assert RECIPES["paper"].crop_size_for(227, 32) == 227
+    assert fitting_crop_size(RECIPES["paper"].crop_size, 227, 32) == 227
 
 
 @pytest.mark.parametrize("size", [192, 225, 500])
 def test_other_crops_are_refused(size):
     with pytest.raises(OptionError, match="crop-size must be one of 224, 256, 288"):
-        Recipe(crop_size=size).crop_size_for(224, 32)
+        fitting_crop_size(size, 224, 32)
 
 
 def test_the_default_recipe_has_its_name():

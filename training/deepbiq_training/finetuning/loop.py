@@ -21,7 +21,7 @@ from deepbiq_training.finetuning.log import read_log
 from deepbiq_training.finetuning.network import QualityNetwork
 from deepbiq_training.finetuning.objectives import linear_score, make_objective
 from deepbiq_training.finetuning.optimisation import make_optimizer
-from deepbiq_training.finetuning.recipe import Recipe
+from deepbiq_training.finetuning.recipe import Recipe, fitting_crop_size
 from deepbiq_training.finetuning.resumable import LOG_FILE, SAVE_SECONDS, ResumableRun
 from deepbiq_training.finetuning.state import Best, Progress
 from deepbiq_training.finetuning.validation import validate
@@ -88,7 +88,7 @@ class _FineTuning:
             len(task.training), recipe.batch_size, recipe.accumulate, fabric.world_size, task.seed
         )
         spec = backbone.spec
-        crop_size = recipe.crop_size_for(spec.input_size, spec.stride)
+        crop_size = fitting_crop_size(recipe.crop_size, spec.input_size, spec.stride)
         self._objective = make_objective(recipe.loss, [picture.mos for picture in task.training])
         network = QualityNetwork(backbone, self._objective.outputs, batch_norm=recipe.batch_norm, seed=task.seed)
         course = Course(

@@ -68,18 +68,6 @@ class Recipe:
         for name in ("warmup", "average_decay"):
             require(name, getattr(self, name), 0 <= getattr(self, name) < 1, "in 0..1, 1 left out")
 
-    def crop_size_for(self, input_size: int, stride: int) -> int:
-        """Returns the side of the training crops for a network, in pixels.
-
-        Args:
-            input_size: Side of the network's own crop in pixels.
-            stride: Pixels from one window to the next.
-
-        Raises:
-            OptionError: When crops would not hold a whole number of windows.
-        """
-        return fitting_crop_size(self.crop_size, input_size, stride)
-
 
 def fitting_crop_size(crop_size: int | None, input_size: int, stride: int) -> int:
     """Returns the side of training crops in pixels; without one it is the network's own.
