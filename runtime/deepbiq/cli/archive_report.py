@@ -72,7 +72,8 @@ def archive_report(
 
     --move-below and --keep-best-of-burst print which files they would move, tab separated on stdout, and change
     nothing. With --apply files move, keeping their path below the folder that all of them share; nothing is deleted
-    or overwritten, files that changed since they were scored stay, and `deepbiq archive undo` moves all of it back.
+    or overwritten, files that changed since they were scored stay, links are not parted from their pictures, and
+    `deepbiq archive undo` moves all of it back.
 
     Exit codes: 0 done, 2 usage, the results cannot be used, or a file could not be moved, 130 interrupted.
     """

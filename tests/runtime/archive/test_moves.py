@@ -14,7 +14,7 @@ from deepbiq.archive.report.grouping import find_groups
 from deepbiq.archive.report.records import read_records, sort_records
 from deepbiq.archive.schema import table_of
 from deepbiq.errors import ArchiveError
-from tests.runtime.archive.moves_material import NOW, move_all, other_file_system, put, snapshot, start_moves
+from tests.runtime.archive.moves_material import NOW, move_all, other_file_system, put, snapshot, start_moves, undo
 from tests.runtime.archive.report_material import real_pictures, row_of, write_results
 
 
@@ -151,6 +151,86 @@ def test_copies_stay_where_the_best_is_gone(tmp_path):
     moves, refused = plan_moves(records, wishes)
     assert moves == []
     assert refused[0].reason == f"the best of its group, {paths[0]}, is not as it was: it is no longer there"
+
+
+def linked(path, text):
+    """A link as a picture of an archive."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(text)
+    return path
+
+
+def moved_and_refused(records, wishes):
+    moves, refusals = plan_moves(records, wishes)
+    return [move.source for move in moves], {refusal.source: refusal.reason for refusal in refusals}
+
+
+def copies_of_one(paths, score=50.0):
+    rows = [
+        row_of(str(path), score, content_hash="a" * 64, size=7, mtime_ns=path.stat().st_mtime_ns) for path in paths
+    ]
+    return sort_records(table_of(rows))
+
+
+def test_what_the_best_leads_to_stays(tmp_path):
+    file, copy = put(tmp_path / "a" / "zz.jpg"), put(tmp_path / "a" / "copy.jpg")
+    middle = linked(tmp_path / "a" / "middle.jpg", "zz.jpg")
+    best = linked(tmp_path / "a" / "aa.jpg", middle)
+    records = copies_of_one([file, copy, middle, best])
+    moved, refused = moved_and_refused(records, all_but_best(find_groups(records), tmp_path / "spare"))
+    assert moved == [copy]
+    assert refused == dict.fromkeys([str(file), str(middle)], f"{best}, which stays, leads to it")
+
+
+def test_what_the_best_leads_to_by_a_link_to_its_folder_stays(tmp_path):
+    file = put(tmp_path / "shots" / "1.jpg")
+    folder = linked(tmp_path / "best", "shots")
+    records = copies_of_one([folder / "1.jpg", file])
+    moved, refused = moved_and_refused(records, all_but_best(find_groups(records), tmp_path / "spare"))
+    assert moved == []
+    assert refused == {str(file): f"{folder / '1.jpg'}, which stays, leads to it"}
+
+
+def test_a_link_moves_only_where_it_leads_to_its_picture_from_there(tmp_path):
+    elsewhere = put(tmp_path / "elsewhere" / "1.jpg")
+    inner, outer = (linked(tmp_path / "a" / name, text) for name, text in
+                    (("inner.jpg", "../elsewhere/1.jpg"), ("outer.jpg", elsewhere)))  # fmt: skip
+    records = copies_of_one([inner, outer])
+    moved, refused = moved_and_refused(records, below(records, 60, tmp_path / "t" / "deep"))
+    assert moved == [outer]
+    assert refused == {
+        str(inner): f"it is a link that would not lead to {elsewhere} from {tmp_path / 't' / 'deep'}"
+    }
+
+
+def test_a_link_moves_with_the_file_beside_it_and_undo_brings_both_back(tmp_path):
+    file, link = put(tmp_path / "a" / "x" / "1.jpg"), linked(tmp_path / "a" / "y" / "link.jpg", "../x/1.jpg")
+    records = copies_of_one([file, link])
+    moves, refused = plan_moves(records, below(records, 60, tmp_path / "t"))
+    assert refused == []
+    before = snapshot(tmp_path / "a")
+    log, faults = move_all(tmp_path, [(move.source, move.target) for move in moves])
+    assert faults == [None, None]
+    assert (tmp_path / "t" / "y" / "link.jpg").read_bytes() == b"content"
+    assert undo(log) == [None, None]
+    assert snapshot(tmp_path / "a") == before
+
+
+def test_a_file_stays_with_its_link_where_only_one_could_move(tmp_path):
+    file, link = put(tmp_path / "a" / "1.jpg"), linked(tmp_path / "a" / "link.jpg", tmp_path / "a" / "1.jpg")
+    records = copies_of_one([file, link])
+    moved, refused = moved_and_refused(records, below(records, 60, tmp_path / "t"))
+    assert moved == []
+    assert refused == {
+        str(link): f"it is a link that would not lead to {file} from {tmp_path / 't'}",
+        str(file): f"{link}, which stays, leads to it",
+    }
+    link.unlink()
+    linked(link, "1.jpg")
+    put(tmp_path / "t" / "link.jpg")
+    moved, refused = moved_and_refused(records, below(records, 60, tmp_path / "t"))
+    assert moved == []
+    assert refused[str(file)] == f"{link}, which stays, leads to it"
 
 
 @pytest.fixture(params=["rename", "link", "copy", "other file system"])

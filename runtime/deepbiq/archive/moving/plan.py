@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepbiq.archive.moving.links import parting_moves
 from deepbiq.archive.moving.placing import TAKEN, Stamp, stamp_of
 from deepbiq.archive.remote import is_remote
 from deepbiq.archive.report.grouping import Group
@@ -67,7 +68,8 @@ def all_but_best(groups: Sequence[Group], folder: Path) -> Iterator[Wish]:
 def plan_moves(records: Records, wishes: Iterable[Wish]) -> tuple[list[Move], list[Refusal]]:
     """Finds out which wishes can be fulfilled; of several for one picture the first counts.
 
-    A file keeps its path below the deepest folder that all local files of the archive share.
+    A file keeps its path below the deepest folder that all local files of the archive share. Where a link and what
+    it leads to would be parted, they stay.
     """
     root = _common_root(records)
     moves, refusals = [], []
@@ -82,7 +84,11 @@ def plan_moves(records: Records, wishes: Iterable[Wish]) -> tuple[list[Move], li
             refusals.append(Refusal(path, str(refused)))
         except OSError as error:
             refusals.append(Refusal(path, error.strerror or str(error)))
-    return moves, refusals
+    parting = parting_moves(
+        {move.source: move.target for move in moves}, _staying(records, wanted.values(), moves, refusals)
+    )
+    refusals += [Refusal(str(source), reason) for source, reason in parting.items()]
+    return [move for move in moves if move.source not in parting], refusals
 
 
 def target_folder(folder: Path) -> Path:
@@ -109,6 +115,15 @@ class _RefusedError(Exception):
 def _common_root(records: Records) -> Path:
     folders = {path.rpartition("/")[0] or "/" for path in records.paths if not is_remote(path)}
     return Path(os.path.commonpath(folders)) if folders else Path("/")
+
+
+def _staying(
+    records: Records, wishes: Iterable[Wish], moves: Iterable[Move], refusals: Iterable[Refusal]
+) -> list[Path]:
+    """Lists the local pictures that stay although moves are about them: the best of groups, and what is refused."""
+    better = (records.paths[wish.instead_of] for wish in wishes if wish.instead_of is not None)
+    staying = {*better, *(refusal.source for refusal in refusals)} - {str(move.source) for move in moves}
+    return [Path(path) for path in staying if not is_remote(path)]
 
 
 def _move_of(records: Records, wish: Wish, root: Path) -> Move:
