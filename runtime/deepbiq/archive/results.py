@@ -34,20 +34,27 @@ class Results(Closable):
 
     Args:
         folder: The folder.
-        models: Place in the folder's head by model.
+        yardsticks: What its head shall say once it has rows of `yardstick`.
         yardstick: What the rows to come are made with.
         database: The journal's.
         held: Closes the journal and gives the lock back.
     """
 
     def __init__(
-        self, folder: Path, models: Mapping[str, int], yardstick: Yardstick, database: Database, held: ExitStack
+        self,
+        folder: Path,
+        yardsticks: tuple[Yardstick, ...],
+        yardstick: Yardstick,
+        database: Database,
+        held: ExitStack,
     ) -> None:
         self._folder = folder
-        self._models = models
+        self._yardsticks = yardsticks
+        self._head_is_due = read_head(folder) != yardsticks
+        self._models = _places_of(yardsticks)
         self._yardstick = yardstick
         self._journal = Journal(database)
-        self._inputs = InputTable(database, models[yardstick.model])
+        self._inputs = InputTable(database, self._models[yardstick.model])
         self._held = held
         self._safe = 0
 
@@ -71,14 +78,13 @@ class Results(Closable):
             _admit(folder, yardstick, new_model=new_model)
             held.callback(ResultsLock(folder / "_lock").release)
             yardsticks = _admit(folder, yardstick, new_model=new_model)
-            if yardsticks != read_head(folder):
-                write_head(folder, yardsticks)
             remove_unfinished(folder)
             shards = shards_in(folder)
+            if not shards and yardsticks != read_head(folder):
+                write_head(folder, yardsticks)
             database = held.enter_context(closing(open_journal(folder / "_journal.sqlite", shards)))
-            models = {known.model: number for number, known in enumerate(yardsticks)}
-            _take_in(shards, Journal(database), models)
-            return cls(folder, models, yardstick, database, held.pop_all())
+            _take_in(shards, Journal(database), _places_of(yardsticks))
+            return cls(folder, yardsticks, yardstick, database, held.pop_all())
 
     def take_stock(self, inputs: Iterable[Listed]) -> Stock:
         """Takes in the inputs of this call, in place of an earlier one's, and looks which of them are done.
@@ -145,6 +151,10 @@ class Results(Closable):
             )
 
     def _write(self, rows: Sequence[Row], entries: Sequence[Entry]) -> None:
+        # A further model is named no sooner than it has rows: a call that found nothing to score changes nothing.
+        if self._head_is_due:
+            write_head(self._folder, self._yardsticks)
+            self._head_is_due = False
         shard = write_shard(self._folder, self._journal.last_shard() + 1, table_of(rows))
         # From here on the rows are safe; should the journal fail to learn of them, it does when it is opened again.
         self._safe += len(rows)
@@ -186,7 +196,13 @@ def _reason(error: Exception) -> str:
 
 
 def _admit(folder: Path, yardstick: Yardstick, *, new_model: bool) -> tuple[Yardstick, ...]:
-    return admit(read_head(folder) or (), yardstick, folder, new_model=new_model)
+    # Without rows a head binds nobody: the call that wrote it found nothing to score, or was killed.
+    known = read_head(folder) or ()
+    return admit(known if shards_in(folder) else (), yardstick, folder, new_model=new_model)
+
+
+def _places_of(yardsticks: Sequence[Yardstick]) -> dict[str, int]:
+    return {yardstick.model: place for place, yardstick in enumerate(yardsticks)}
 
 
 def _take_in(shards: Sequence[Shard], journal: Journal, models: Mapping[str, int]) -> None:

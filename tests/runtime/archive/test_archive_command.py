@@ -145,6 +145,14 @@ def test_nothing_to_score_and_no_source(archive, tmp_path):
     assert "nowhere" in stderr
 
 
+@pytest.mark.parametrize("source", ["empty", "nowhere"])
+def test_a_call_that_had_nothing_to_score_does_not_decide_about_the_next(archive, photos, tmp_path, source):
+    (tmp_path / "empty").mkdir()
+    assert archive(tmp_path / source)[0] == 2
+    code, summary, stderr = archive(photos, "--plan", "grid:4")
+    assert (code, summary["scored"]) == (0, 3), stderr
+
+
 def test_a_folder_of_other_results_is_refused(archive, photos):
     archive(photos)
     code, _, stderr = archive(photos, "--plan", "grid:4")

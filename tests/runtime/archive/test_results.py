@@ -263,6 +263,23 @@ def test_the_same_model_with_other_options_is_refused(tmp_path, new_model):
         Results.open(tmp_path, other, new_model=new_model)
 
 
+@pytest.mark.parametrize("inputs", [[], INPUTS], ids=["nothing to score", "killed before the first rows"])
+def test_a_call_without_rows_binds_nobody(tmp_path, inputs):
+    with Results.open(tmp_path, dataclasses.replace(YARDSTICK, plan="whole")) as results:
+        results.take_stock(inputs)
+    with pytest.raises(ArchiveError, match="no scores of other"):
+        read_rows(tmp_path, model=OTHER_MODEL.model)
+    with Results.open(tmp_path, OTHER_MODEL) as results:
+        results.append([a_row(listed, yardstick=OTHER_MODEL) for listed in INPUTS[:3]])
+    with Results.open(tmp_path, YARDSTICK, new_model=True) as results:
+        results.take_stock(inputs)
+    assert read_rows(tmp_path).num_rows == 3
+    with Results.open(tmp_path, dataclasses.replace(YARDSTICK, plan="grid:9"), new_model=True) as results:
+        assert results.take_stock(INPUTS).done == 0
+    with pytest.raises(ArchiveError, match="holds scores of other@ba9876543210, not of tiny"):
+        Results.open(tmp_path, YARDSTICK)
+
+
 def test_a_row_of_another_yardstick_is_refused(tmp_path):
     with Results.open(tmp_path, YARDSTICK) as results:
         other = dataclasses.replace(YARDSTICK, precision="fp16")
