@@ -14,7 +14,7 @@ from deepbiq.archive.remote import is_remote, list_object, local_path, locate
 from deepbiq.archive.remote_listing import list_url
 from deepbiq.archive.row import Listed
 from deepbiq.errors import ArchiveError
-from deepbiq.imaging import PICTURE_ENDINGS, printable
+from deepbiq.imaging import printable
 from deepbiq.inputs import expand
 from deepbiq.lookahead import map_ahead
 from deepbiq.notes import note as note_by_log
@@ -36,8 +36,8 @@ def list_inputs(
         note: Called with one sentence for each source that holds no picture, and for entries that were left out.
 
     Yields:
-        The pictures, with absolute paths or URLs, as often as they are named. Pictures that are named but missing
-        are passed on without size and time, so that reading them names the fault.
+        The pictures, with absolute paths or URLs, as often as they are named. Entries of lists that are missing are
+        passed on without size and time, so that reading them names the fault.
 
     Raises:
         ArchiveError: When a source does not exist or cannot be reached or read, once its turn comes.
@@ -65,8 +65,7 @@ def _list_source(source: str, column: str, note: Callable[[str], None]) -> Itera
     if not os.path.lexists(path):
         if glob.has_magic(source):
             return list_pattern(source)
-        if not ending(PICTURE_ENDINGS):
-            raise ArchiveError(f"{printable(source)}: there is no such file or folder")
+        raise ArchiveError(f"{printable(source)}: there is no such file or folder")
     if ending(LIST_ENDINGS):
         return _list_entries(read_paths(path, column, note))
     return iter([list_file(path)])

@@ -34,6 +34,8 @@ def list_url(url: str) -> Iterator[Listed]:
     except ArchiveError as error:
         raise ArchiveError(f"{printable(url)}: {error}") from error
     except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError):  # http: no connection
+            raise ArchiveError(f"{printable(url)}: it cannot be reached: {reason_of(error.__cause__)}") from error
         raise ArchiveError(f"{printable(url)}: there is no such bucket, folder or object") from error
     except PermissionError as error:
         raise ArchiveError(f"{printable(url)}: no permission to list it: {reason_of(error)}") from error
@@ -42,25 +44,17 @@ def list_url(url: str) -> Iterator[Listed]:
 
 
 def _list(fs: Any, path: str) -> Iterator[Listed]:
-    info = _info_of(fs, path)
-    if info is not None and info["type"] == "directory":
-        yield from _list_prefix(fs, path)
-    elif info is not None:
-        yield listed_of(fs, info)
-    elif _MAGIC.search(path):
-        yield from _list_pattern(fs, path)
-    elif path.lower().endswith(PICTURE_ENDINGS):
-        yield Listed(url_of(fs, path))
-    else:
-        raise FileNotFoundError(path)
-
-
-def _info_of(fs: Any, path: str) -> Mapping[str, Any] | None:
     try:
         info: Mapping[str, Any] = fs.info(path)
     except FileNotFoundError:
-        return None
-    return info
+        if not _MAGIC.search(path):
+            raise
+        yield from _list_pattern(fs, path)
+        return
+    if info["type"] == "directory":
+        yield from _list_prefix(fs, path)
+    else:
+        yield listed_of(fs, info)
 
 
 def _list_prefix(fs: Any, top: str) -> Iterator[Listed]:

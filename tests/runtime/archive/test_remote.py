@@ -1,6 +1,8 @@
 import threading
 import time
 from datetime import datetime, timezone
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import fsspec
 import pytest
@@ -8,7 +10,6 @@ from fsspec.registry import known_implementations
 
 from deepbiq.archive.inputs import list_inputs
 from deepbiq.archive.remote import fetch, is_remote, local_path, mtime_ns_of
-from deepbiq.archive.row import Listed
 from deepbiq.errors import ArchiveError, ImageError
 from deepbiq.imaging import Limits
 
@@ -97,8 +98,12 @@ def test_patterns(s3, bucket):
 
 
 def test_what_does_not_exist(s3, bucket):
-    assert list_all(f"s3://{bucket}/none.jpg") == [Listed(f"s3://{bucket}/none.jpg")]
-    for source in (f"s3://{bucket}/none", "s3://no-such-bucket-here", "s3://no-such-bucket-here/x"):
+    for source in (
+        f"s3://{bucket}/none.jpg",
+        f"s3://{bucket}/none",
+        "s3://no-such-bucket-here",
+        "s3://no-such-bucket-here/x",
+    ):
         with pytest.raises(ArchiveError, match=f"{source}: there is no such bucket, folder or object"):
             list_all(source)
 
@@ -152,6 +157,23 @@ def test_a_store_that_does_not_answer(s3, bucket, monkeypatch):
     with pytest.raises(ImageError, match=r"a\.jpg: it cannot be read: Could not connect"):
         fetch(f"s3://{bucket}/a.jpg", LIMITS)
     S3FileSystem.clear_instance_cache()
+
+
+def test_a_server_that_cannot_be_reached_is_told_from_an_object_that_it_does_not_have(tmp_path):
+    pytest.importorskip("aiohttp")
+    serve = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    (tmp_path / "a.jpg").write_bytes(b"a picture")
+    with HTTPServer(("127.0.0.1", 0), serve) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            assert [listed.path for listed in list_all(f"{address}/a.jpg")] == [f"{address}/a.jpg"]
+            with pytest.raises(ArchiveError, match=r"none\.jpg: there is no such bucket, folder or object"):
+                list_all(f"{address}/none.jpg")
+        finally:
+            server.shutdown()
+    with pytest.raises(ArchiveError, match=r"a\.jpg: it cannot be reached: Cannot connect to host 127\.0\.0\.1"):
+        list_all(f"{address}/a.jpg")
 
 
 def test_lists_of_objects_are_described_in_their_order(s3, bucket, tmp_path):
