@@ -24,7 +24,7 @@ _REQUESTS = 16
 
 
 def list_inputs(
-    sources: Sequence[str], *, column: str = "path", note: Callable[[str], None] = note_by_log
+    sources: Sequence[str], *, column: str | None = None, note: Callable[[str], None] = note_by_log
 ) -> Iterator[Listed]:
     """Lists the pictures of an archive, lazily and source by source.
 
@@ -32,7 +32,7 @@ def list_inputs(
         sources: Folders, searched to the bottom; files; patterns (also with `**`); lists with one of
             `LIST_ENDINGS`, or `-` for one on standard input; URLs of objects, prefixes and patterns in any file
             system that fsspec knows. Files that are named, matched or listed are taken whatever they are called.
-        column: The column of tables that holds the paths.
+        column: The column of tables that holds the paths; None takes `path`.
         note: Called with one sentence for each source that holds no picture, and for entries that were left out.
 
     Yields:
@@ -44,7 +44,7 @@ def list_inputs(
     """
     for source in sources:
         found = False
-        for listed in _list_source(local_path(source), column, note):
+        for listed in _list_source(local_path(source), "path" if column is None else column, note):
             found = True
             yield listed
         if not found:

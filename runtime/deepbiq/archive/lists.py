@@ -17,7 +17,9 @@ from deepbiq.imaging import printable
 from deepbiq.inputs import read_list
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-LIST_ENDINGS = (".txt", *_DELIMITERS, ".parquet")
+TABLE_ENDINGS = (*_DELIMITERS, ".parquet")
+"""What a file is called that has a column of paths, in lower case."""
+LIST_ENDINGS = (".txt", *TABLE_ENDINGS)
 """What a file is called that is a list of pictures and not itself a picture, in lower case."""
 _BATCH = 10_000
 
@@ -27,7 +29,7 @@ def read_paths(path: str, column: str, note: Callable[[str], None]) -> Iterator[
 
     Args:
         path: A file with one of `LIST_ENDINGS`. A .txt file has one path a line, or NUL bytes between them.
-        column: The column of a .csv, .tsv or .parquet file that holds the paths.
+        column: The column of a file with one of `TABLE_ENDINGS` that holds the paths.
         note: Called with one sentence where entries were empty.
 
     Yields:

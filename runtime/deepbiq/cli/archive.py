@@ -21,6 +21,7 @@ from deepbiq.cli.progress import rated_progress
 from deepbiq.cli.stopping import stopped_by_signals
 from deepbiq.cores import usable_cores
 from deepbiq.engines import ENGINE_HELP
+from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
@@ -57,7 +58,12 @@ def archive(
         Path,
         typer.Option(metavar="RESULTS", help="Folder of the results, made if it is missing.", show_default=False),
     ],
-    column: Annotated[str, typer.Option(help="The column of CSV and Parquet lists that has the paths.")] = "path",
+    column: Annotated[
+        str | None,
+        typer.Option(
+            help="The column of CSV and Parquet lists that has the paths (default: path).", show_default=False
+        ),
+    ] = None,
     on: Annotated[Where, typer.Option(help="Compute on this machine, or on a Ray cluster.")] = Where.LOCAL,
     ray_address: Annotated[
         str | None,
@@ -118,6 +124,7 @@ def archive(
     from deepbiq.archive.run import run
     from deepbiq.scorer import load
 
+    _check(sources, column, on, ray_address)
     # On Ray this machine scores nothing, it only settles what scoring means.
     own_threads = threads if on is Where.LOCAL else 1
     with ExitStack() as stack:
@@ -164,6 +171,15 @@ def archive(
             say_how_to_go_on(summary)
             raise typer.Exit(INTERRUPTED)
         print_summary(summary, fmt)
+
+
+def _check(sources: Sequence[str], column: str | None, on: Where, ray_address: str | None) -> None:
+    from deepbiq.archive.lists import TABLE_ENDINGS
+
+    if ray_address is not None and on is not Where.RAY:
+        raise OptionError(f"--ray-address {ray_address} needs --on ray: without it this machine computes")
+    if column is not None and not any(source.lower().endswith(TABLE_ENDINGS) for source in sources):
+        raise OptionError(f"--column {column} needs a table as SOURCE: {', '.join(TABLE_ENDINGS)}")
 
 
 def _default_decoders(sources: Sequence[str]) -> int:

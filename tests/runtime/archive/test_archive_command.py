@@ -153,6 +153,20 @@ def test_a_call_that_had_nothing_to_score_does_not_decide_about_the_next(archive
     assert (code, summary["scored"]) == (0, 3), stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--ray-address", "head:6379"], "--ray-address head:6379 needs --on ray"),
+        (["--column", "file"], "--column file needs a table as SOURCE: .csv, .tsv, .parquet"),
+    ],
+)
+def test_options_that_could_have_no_effect_are_refused(archive, photos, options, fault):
+    code, summary, stderr = archive(photos, *options)
+    assert (code, summary) == (2, None)
+    assert fault in stderr
+    assert not archive.folder.exists()
+
+
 def test_a_folder_of_other_results_is_refused(archive, photos):
     archive(photos)
     code, _, stderr = archive(photos, "--plan", "grid:4")
