@@ -60,8 +60,9 @@ def refit(
     cross-validation, and what the new head is worth is measured on pictures that it has not seen. Features are kept
     in deepbiq's cache folder, so a second refit with more ratings is quick.
 
-    Exit codes: 0 written, 2 refused or usage (fewer than 30 pictures or 50 preferences, no spread of scores, not
-    better than before, a picture cannot be read), 4 bundle or engine unusable. Only 0 writes anything.
+    Exit codes: 0 written, 2 refused or usage (fewer than 30 pictures or 50 preferences, no spread of scores,
+    ratings that run the other way round, not better than before, a picture cannot be read), 4 bundle or engine
+    unusable. Only 0 writes anything.
     """
     from deepbiq.bundle import default_bundle_path, open_bundle
     from deepbiq.cli.progress import progress_bar

@@ -32,6 +32,8 @@ class Measure:
         deciding: Whether a proven gain here is reason enough for a new head.
         ranking: Whether a gain that is not proven is, too. Not so of preferences: one figure is all that speaks for
             them, and of senseless ones it does so once in a while.
+        turn_round: What to look at where the old head is proven to agree less than chance does; None where another
+            measure tells that.
     """
 
     name: str
@@ -39,15 +41,18 @@ class Measure:
     chance: float | None
     deciding: bool
     ranking: bool = False
+    turn_round: str | None = None
 
 
+_RANGE = "--range takes the worst score, then the best one, for example --range 100 0 where low is good"
+_COLUMNS = "the first column of a preference is the better picture"
 SCORE_MEASURES = (
     Measure("plcc", "PLCC", 0.0, deciding=False),
-    Measure("srocc", "SROCC", 0.0, deciding=True, ranking=True),
+    Measure("srocc", "SROCC", 0.0, deciding=True, ranking=True, turn_round=_RANGE),
     Measure("rmse", "RMSE", None, deciding=False),
     Measure("mae", "MAE", None, deciding=True),
 )
-PAIR_MEASURES = (Measure("right", "pairs right", 0.5, deciding=True),)
+PAIR_MEASURES = (Measure("right", "pairs right", 0.5, deciding=True, turn_round=_COLUMNS),)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def fault_of(comparisons: Sequence[Comparison]) -> str | None:
     """Says in one sentence why the new head is refused; None where it is better.
 
     It must agree with people more than chance does and be proven worse in nothing, both with intervals clear of
-    chance and of zero. And it must rank unseen pictures better, or be proven better in a deciding measure.
+    chance and of zero. And it must rank unseen pictures better, or be proven better in a deciding measure. Ratings
+    that the old head is proven to contradict are the wrong way round: what learns them is better only by that.
     """
     for item in comparisons:
         if item.measure.chance is not None and item.surely_above <= item.measure.chance:
@@ -114,6 +120,14 @@ def fault_of(comparisons: Sequence[Comparison]) -> str | None:
                 "what a new head says of unseen pictures may agree with the ratings by chance alone "
                 f"({item.measure.title} {_interval(item.after)}, chance is {item.measure.chance:g}): are they "
                 "about picture quality?"
+            )
+    for item in comparisons:
+        chance = item.measure.chance
+        if item.measure.turn_round is not None and chance is not None and item.before.high < chance:
+            return (
+                f"the old head ranks these pictures the other way round ({item.measure.title} "
+                f"{_interval(item.before)}, chance is {chance:g}): are the ratings the right way round? "
+                f"{item.measure.turn_round}"
             )
     for item in comparisons:
         if item.gain.high < 0:

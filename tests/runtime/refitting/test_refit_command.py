@@ -201,6 +201,29 @@ def test_scores_of_another_range_are_mapped(run, tmp_path, bundle):
     assert "--range 1 5" in stderr
 
 
+def test_ratings_that_run_the_other_way_round_are_refused_with_what_to_do(run, tmp_path, bundle):
+    found = colours(60)
+    names = write_pictures(tmp_path / "photos", found)
+    liked = 60 * found[:, 0] / 255 + 40 * found[:, 1] / 255
+    file = tmp_path / "photos" / "ratings.csv"
+    write_csv(file, ["path", "score"], zip(names, 100 - liked, strict=True))
+    code, stderr = nothing_new(run, tmp_path, file, "--bundle", bundle)
+    assert code == 2
+    assert "the old head ranks these pictures the other way round (SROCC -0." in stderr
+    assert "--range 100 0" in stderr
+    code, _, stderr = run("refit", file, "--out", tmp_path / "turned", "--bundle", bundle, "--range", 100, 0)
+    assert code == 0, stderr
+    rng = np.random.default_rng(0)
+    pairs = [sorted(rng.choice(60, 2, replace=False), key=lambda number: liked[number]) for _ in range(150)]
+    write_csv(file, ["better", "worse"], [(names[better], names[worse]) for worse, better in pairs])
+    assert run("refit", file, "--out", tmp_path / "pairs", "--bundle", bundle)[0] == 0
+    write_csv(file, ["better", "worse"], [(names[worse], names[better]) for worse, better in pairs])
+    code, stderr = nothing_new(run, tmp_path, file, "--bundle", bundle)
+    assert code == 2
+    assert "the old head ranks these pictures the other way round (pairs right 0." in stderr
+    assert "the first column of a preference is the better picture" in stderr
+
+
 def nothing_new(run, tmp_path, ratings, *options):
     before = sorted(os.listdir(tmp_path))
     code, stdout, stderr = run("refit", ratings, "--out", tmp_path / "new", *options)

@@ -66,6 +66,7 @@ def test_a_gain_may_be_unproven_but_not_missing():
         (noisy(20, 1), np.random.default_rng(5).uniform(0, 100, N), "by chance alone"),
         (noisy(20, 1), np.full(N, 50.0), "by chance alone.*PLCC 0.000"),
         (noisy(20, 1), 100 - scores(), "by chance alone"),
+        (100 - noisy(20, 1), noisy(10, 2), r"the other way round \(SROCC -0\.8.*--range 100 0 where low is good"),
     ],
 )
 def test_refusals_name_the_figure(before, after, words):
@@ -85,6 +86,15 @@ def test_pairs_are_counted_and_compared():
     assert figures["right"].before.value == pytest.approx(((before > 0).sum() + 5) / 200)
     fault, _ = verdict(after, before, None)
     assert "by chance alone (pairs right" in fault or "worse" in fault
+
+
+def test_an_old_head_that_knows_nothing_is_not_taken_for_a_reversed_one():
+    knowing_nothing = np.random.default_rng(4).uniform(0, 100, N)
+    fault, figures = verdict(knowing_nothing, noisy(10, 2), scores())
+    assert figures["srocc"].before.value < 0 < figures["srocc"].before.high
+    assert fault is None
+    contradicting = np.where(np.arange(200) < 30, 1.0, -1.0)
+    assert "the other way round (pairs right 0.150" in verdict(contradicting, -contradicting, None)[0]
 
 
 def test_intervals_know_that_pictures_of_a_group_are_one():
