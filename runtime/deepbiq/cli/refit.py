@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.info import InfoFormat
+from deepbiq.errors import OptionError
+from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
 
 if TYPE_CHECKING:
@@ -43,13 +45,15 @@ def refit(
         ),
     ] = None,
     score_range: Annotated[
-        tuple[float, float],
+        tuple[float, float] | None,
         typer.Option(
             "--range",
             metavar="LOW HIGH",
-            help="What the worst and the best score are in the CSV, for example 1 5; HIGH may be the smaller one.",
+            help="What the worst and the best score are in the CSV, for example 1 5; HIGH may be the smaller one "
+            "(default: 0 100).",
+            show_default=False,
         ),
-    ] = (0.0, 100.0),
+    ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and the intervals.")] = 0,
     fmt: Annotated[InfoFormat, typer.Option("--format", help="How the outcome is printed.")] = InfoFormat.TEXT,
@@ -72,7 +76,9 @@ def refit(
     from deepbiq.refitting.refitted import Procedure
 
     plans = [parse_plan(text) for text in plan or ()]
-    read = read_ratings(ratings, _scale(*score_range))
+    read = read_ratings(ratings, _scale(*(score_range or (SCORE_MIN, SCORE_MAX))))
+    if score_range is not None and read.scores is None:
+        raise OptionError(f"--range: {ratings} holds preferences, which have no scale: leave it out")
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
     with progress_bar("pictures and fits", None) as advance:
         outcome = refit_bundle(opened, read, out, plans=plans, procedure=Procedure(folds, seed), advance=advance)

@@ -310,6 +310,13 @@ def test_options_that_make_no_sense(run, tmp_path, bundle, ratings, options, wor
     assert (code, words in stderr) == (2, True)
 
 
+def test_a_range_of_preferences_is_refused(run, tmp_path, bundle):
+    names = write_pictures(tmp_path / "photos", colours(4))
+    file = write_csv(tmp_path / "photos" / "pairs.csv", ["better", "worse"], [*pairwise(names)])
+    code, stderr = nothing_new(run, tmp_path, file, "--bundle", bundle, "--range", "100", "0")
+    assert (code, f"--range: {file} holds preferences, which have no scale" in stderr) == (2, True)
+
+
 def test_only_averages_can_be_refitted(run, tmp_path, ratings):
     from deepbiq.bundle import write_bundle
     from tests.conftest import tiny_files, tiny_manifest
