@@ -47,7 +47,7 @@ def test_golden_pictures_score_as_with_the_scorer(tmp_path, key, golden):
     assert run_example(tmp_path, key) == pytest.approx(score_of(BUNDLE.read(golden), key), abs=0.05)
 
 
-@pytest.mark.parametrize("size_wh", [(700, 601), (300, 233)])
+@pytest.mark.parametrize("size_wh", [(700, 601), (300, 233), (300, 150), (64, 100)])
 def test_pictures_of_any_size_score_as_with_the_scorer(tmp_path, samples, size_wh):
     picture = cv2.resize(cv2.imread(str(samples[0])), size_wh, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(tmp_path / "photo.png"), picture)
