@@ -98,9 +98,9 @@ def try_engines(bundle: Bundle) -> Iterator[tuple[str, bool, str]]:
 
 
 def _try_engine(machine: Machine, bundle: Bundle, key: str, family: Family) -> tuple[bool, str]:
-    request = requested(bundle, key, family)
-    preparation = Preparation(machine, bundle, request)
     try:
+        request = requested(bundle, key, family)
+        preparation = Preparation(machine, bundle, request)
         found = preparation.find()
         if not isinstance(found, CachedEngine):
             return False, f"{found}; `deepbiq build --target tensorrt --precision {key}` builds it"

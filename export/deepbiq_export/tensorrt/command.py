@@ -50,7 +50,7 @@ def build(
         int | None,
         typer.Option(
             help="Core of the deep learning accelerator (not every Jetson has one; FP16 and INT8 only). It takes "
-            "one shape; layers that it cannot run fall back to the GPU."
+            "batches of 25 crops, never the plan dense; layers that it cannot run fall back to the GPU."
         ),
     ] = None,
     workspace: Annotated[
@@ -79,9 +79,10 @@ def build(
         raise OptionError("--out is for tensorrt-rtx: engines for this device belong into the engine cache")
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
     size = None if workspace is None else parse_size(workspace)
+    families = _families(opened, plan or [])
+    requests = [_request(opened, precision, family, workspace_bytes=size, dla=dla) for family in families]
     outcomes = []
-    for family in _families(opened, plan or []):
-        request = _request(opened, precision, family, workspace_bytes=size, dla=dla)
+    for request in requests:
         if target == "tensorrt":
             outcome = _build_for_this_device(opened, request, fresh=fresh, allow_large=allow_large_plan)
         else:

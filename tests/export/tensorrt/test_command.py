@@ -176,12 +176,18 @@ def test_without_a_device_the_command_ends_with_four(run, tiny_bundle):
         (("--workspace", "much"), "got 'much'"),
         (("--workspace", "0"), "got '0'"),
         (("--workspace", "-1M"), "got '-1M'"),
-        (("--dla", "0"), "FP16 and INT8 only"),
+        (("--dla", "0", "--plan", "crops"), "FP16 and INT8 only"),
     ],
 )
 @pytest.mark.usefixtures("rtx")
 def test_options_that_are_not_on_offer_are_refused(run, tiny_bundle, tmp_path, options, match):
     refused(run(tiny_bundle, *RTX, "--out", tmp_path, *options), OptionError, match)
+
+
+def test_an_accelerator_for_dense_pictures_is_refused_before_anything_is_built(run, tiny_bundle, tmp_path):
+    result = run(tiny_bundle, *RTX, "--out", tmp_path / "plans", "--dla", "0")
+    refused(result, EngineError, "take a plan of crops", UNUSABLE_MODEL)
+    assert not (tmp_path / "plans").exists()
 
 
 def test_engines_for_this_device_go_nowhere_else(run, tiny_bundle, tmp_path):

@@ -151,6 +151,19 @@ def test_doctor_runs_cached_engines_and_builds_none(run, tiny_bundle, device, mo
     assert not cuda.live
 
 
+def test_doctor_says_what_an_accelerator_cannot_serve(run, tiny_bundle, device, monkeypatch, tmp_path):
+    golden_bundle(tiny_bundle, 20.0)
+    monkeypatch.setenv("DEEPBIQ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DEEPBIQ_DLA_CORE", "0")
+    device(ORIN)
+    cuda = cuda_of(monkeypatch)
+    monkeypatch.setattr(prepare, "open_cuda", lambda: cuda)
+    code, stdout, _ = run("doctor", "--bundle", tiny_bundle)
+    assert code == 0
+    assert "no tensorrt fp32, dense" in " ".join(stdout.split())
+    assert "DLA core 0 takes one shape" in stdout
+
+
 def test_doctor_finds_wrong_scores(run, tiny_bundle):
     golden_bundle(tiny_bundle, 20.5)
     code, stdout, _ = run("doctor", "--bundle", tiny_bundle)

@@ -178,6 +178,16 @@ def test_a_core_of_a_deep_learning_accelerator_takes_one_shape(bundle, builder, 
     assert request.shapes.maximum == (25, 96, 96)
 
 
+def test_a_deep_learning_accelerator_is_not_built_for_dense_pictures(bundle, builder, monkeypatch, caplog):
+    monkeypatch.setenv("DEEPBIQ_DLA_CORE", "0")
+    with pytest.raises(EngineError, match="plan of crops"):
+        deepbiq.load(bundle.path, engine="tensorrt", plan="dense")
+    with deepbiq.load(bundle.path, plan="dense") as scorer:
+        assert scorer.identity()["engine"] == "onnxruntime"
+    assert "plan of crops" in lines_of(caplog)[0]
+    assert builder.requests == []
+
+
 def test_the_environment_limits_scratch_memory_of_builds(bundle, builder, monkeypatch):
     monkeypatch.setenv("DEEPBIQ_WORKSPACE_MIB", "256")
     deepbiq.load(bundle.path, engine="tensorrt").close()

@@ -1,6 +1,7 @@
 import pytest
 
 from deepbiq.engines.tensorrt.request import ShapeRange, family_of, request_for, shapes_of
+from deepbiq.errors import EngineError
 from deepbiq.plans import parse_plan
 from tests.runtime.engines.conftest import tiny_graph
 
@@ -27,6 +28,11 @@ def test_an_accelerator_takes_one_shape():
     assert set(request.shapes.axes) == {(25, 96, 96)}
     assert (request.dla_core, request.workspace_bytes) == (0, 1 << 20)
     assert not request_for(tiny_graph(), "crops").shapes.is_static
+
+
+def test_an_accelerator_cannot_serve_dense_pictures():
+    with pytest.raises(EngineError, match=r"DLA core 1 takes one shape.* --plan crops"):
+        request_for(tiny_graph(), "dense", dla_core=1)
 
 
 @pytest.mark.parametrize(

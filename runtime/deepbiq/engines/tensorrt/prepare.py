@@ -27,8 +27,7 @@ BuildPlan = Callable[..., bytes]
 """build_plan(request, *, target="tensorrt", timing_cache=PATH) -> the plan file's bytes."""
 DLA_VARIABLE = "DEEPBIQ_DLA_CORE"
 """Environment variable: number of the deep learning accelerator's core that engines are built for and run on;
-without it they are for the GPU. Such an engine takes batches of 25 crops, or dense pictures of about 512x512, and
-no other shape."""
+without it they are for the GPU. Such an engine takes batches of 25 crops and no other shape."""
 WORKSPACE_VARIABLE = "DEEPBIQ_WORKSPACE_MIB"
 """Environment variable: most scratch memory of a kernel, in MiB, for a device with little memory; without it
 TensorRT decides. An engine depends on it, so it must be the same when the engine is built and when it is used."""
@@ -84,7 +83,7 @@ def requested(bundle: Bundle, precision: str, family: Family) -> BuildRequest:
         family: The plans that it must serve.
 
     Raises:
-        EngineError: When the precision's graph is not made for TensorRT.
+        EngineError: When the precision's graph is not made for TensorRT, or an accelerator is to serve `dense`.
         OptionError: When there is no such precision, or a variable of the environment is no number.
         BundleError: When the bundle has no graph of it.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from deepbiq.errors import EngineError
 from deepbiq.graphs import Graph
 from deepbiq.plans import Plan
 
@@ -87,10 +88,18 @@ def request_for(
         family: The plans that the engine will serve.
         workspace_bytes: Most scratch memory that a kernel may use; None leaves it to TensorRT.
         dla_core: Core of the deep learning accelerator; None runs all on the GPU.
+
+    Raises:
+        EngineError: When the accelerator is to serve `dense`.
     """
     shapes = shapes_of(graph, family)
     if dla_core is not None:
-        # The accelerator compiles for one shape.
+        # The accelerator compiles for one shape; that of a dense pass is its picture's.
+        if family == "dense":
+            raise EngineError(
+                f"DLA core {dla_core} takes one shape, but pictures of the plan dense have many: take a plan "
+                "of crops (random:N, grid:N or whole; --plan crops when building), or run dense on the GPU"
+            )
         shapes = ShapeRange(shapes.optimum, shapes.optimum, shapes.optimum)
     return BuildRequest(graph, family, shapes, workspace_bytes, dla_core)
 
