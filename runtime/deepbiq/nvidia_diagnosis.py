@@ -103,7 +103,7 @@ def _try_engine(machine: Machine, bundle: Bundle, key: str, family: Family) -> t
         preparation = Preparation(machine, bundle, request)
         found = preparation.find()
         if not isinstance(found, CachedEngine):
-            return False, f"{found}; `deepbiq build --target tensorrt --precision {key}` builds it"
+            return False, f"{found}; `{preparation.build_command()}` builds it"
         engine = preparation.load(found.plan)
         try:
             proof = prove(bundle, request.graph, family, engine)

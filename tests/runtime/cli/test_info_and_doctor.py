@@ -144,7 +144,8 @@ def test_doctor_runs_cached_engines_and_builds_none(run, tiny_bundle, device, mo
     assert engines["fp16, dense"]["works"]
     assert "1 golden scores reproduced" in engines["fp16, dense"]["detail"]
     assert not engines["fp32, dense"]["works"]
-    assert "deepbiq build --target tensorrt --precision fp32" in engines["fp32, dense"]["detail"]
+    command = f"`deepbiq build {tiny_bundle} --target tensorrt --precision fp32 --plan dense` builds it"
+    assert command in engines["fp32, dense"]["detail"]
     (file,) = findings["engine_files"]
     assert Path(file["path"]).parent == built.path.parent
     assert "fp16, dense, TensorRT 10.3.0, Orin: 1 golden scores reproduced" in file["detail"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import deepbiq
-from deepbiq.bundle import open_bundle, write_bundle
+from deepbiq.bundle import default_bundle_path, open_bundle, write_bundle
 from deepbiq.cuda import NoDeviceError
 from deepbiq.engines import automatic
 from deepbiq.engines.tensorrt import prepare
@@ -235,7 +235,13 @@ def test_auto_does_not_build_again_what_was_refused(bundle, builder, caplog):
     assert "building a TensorRT engine" in first
     assert "NOT reproduced" in second
     assert third == fourth
-    assert "`deepbiq build --target tensorrt` tries again" in third
+    assert f"`deepbiq build {bundle.path} --target tensorrt --precision fp16 --plan dense` tries again" in third
+
+
+def test_the_command_that_builds_an_engine_of_the_default_bundle_does_not_name_it(machine):
+    bundle = open_bundle(default_bundle_path())
+    preparation = Preparation(machine, bundle, requested(bundle, "int8", "crops"))
+    assert preparation.build_command() == ("deepbiq build --target tensorrt --precision int8-tensorrt --plan crops")
 
 
 @pytest.mark.parametrize(("installed", "lines"), [(False, 0), (True, 1)])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from deepbiq.bundle import Bundle
+from deepbiq.bundle import Bundle, default_bundle_path
 from deepbiq.cuda import Cuda, Device, find_device, open_cuda
 from deepbiq.engines.tensorrt.cache import CachedEngine, EngineCache
 from deepbiq.engines.tensorrt.cache_folder import engine_folder
@@ -191,13 +192,19 @@ class Preparation:
         """
         failure = None if again else self.cache.failure(self._ingredients)
         if failure is not None:
-            raise EngineError(f"{failure}; `deepbiq build --target tensorrt` tries again")
+            raise EngineError(f"{failure}; `{self.build_command()}` tries again")
         cached = self.obtain(build_plan)
         try:
             return self.load(cached.plan)
         except EngineError as error:
             note(f"{cached.path} is intact, but cannot be used ({error}): building it again")
         return self.load(self.obtain(build_plan, fresh=True).plan)
+
+    def build_command(self) -> str:
+        """Returns the command that builds this very engine, in this environment."""
+        bundle = [] if self._bundle.path == default_bundle_path() else [str(self._bundle.path)]
+        wanted = ["--precision", self._request.graph.key, "--plan", self._request.family]
+        return shlex.join(["deepbiq", "build", *bundle, "--target", "tensorrt", *wanted])
 
     def _prove(self, plan: bytes) -> Proof:
         engine = self.load(plan)
