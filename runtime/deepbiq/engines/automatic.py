@@ -18,8 +18,9 @@ from deepbiq.plans import Plan
 def tensorrt_if_possible(bundle: Bundle, precision: str, plan: Plan) -> Engine | None:
     """Starts TensorRT, or notes why ONNX Runtime works instead.
 
-    An engine that could not be built, or did not reproduce the golden scores, is not built again: that would cost
-    minutes at every start. Asking for `tensorrt` by name or `deepbiq build` tries again.
+    An engine that could not be built, did not reproduce the golden scores, or is intact and does not load is not
+    built again: that would cost minutes at every start. Asking for `tensorrt` by name, or `deepbiq build`, tries
+    again.
 
     Args:
         bundle: The opened bundle.

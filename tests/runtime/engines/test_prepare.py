@@ -137,6 +137,24 @@ def test_an_intact_plan_that_tensorrt_refuses_is_built_again(bundle, machine, bu
     assert "Version tag does not match" in caplog.text
 
 
+def test_auto_leaves_an_intact_plan_that_does_not_load_alone(bundle, machine, builder, monkeypatch, caplog):
+    path = Preparation(machine, bundle, requested(bundle, "auto", "dense")).obtain().path
+
+    def refuse(self, plan):
+        raise EngineError("out of memory")
+
+    with monkeypatch.context() as short_of_memory:
+        short_of_memory.setattr(Preparation, "load", refuse)
+        for _ in range(2):
+            with deepbiq.load(bundle.path, plan="dense") as scorer:
+                assert scorer.identity()["engine"] == "onnxruntime"
+    assert len(builder.requests) == 1
+    assert f"{path} is intact, but cannot be used (out of memory)" in caplog.text
+    assert "--plan dense --fresh` builds it again" in caplog.text
+    with deepbiq.load(bundle.path, plan="dense") as scorer:  # with memory it is there as before
+        assert scorer.identity()["engine"] == "tensorrt"
+
+
 def test_a_bundle_without_golden_scores_cannot_prove_an_engine(tiny_bundle, builder):
     with pytest.raises(EngineError, match="no golden scores of fp32"):
         deepbiq.load(tiny_bundle, engine="tensorrt")

@@ -108,7 +108,7 @@ def start_engine(bundle: Bundle, precision: str, plan: Plan, *, again: bool = Tr
         bundle: The opened bundle.
         precision: As users write it.
         plan: The sampling plan.
-        again: Whether to try where the last attempt to build it failed.
+        again: Whether to build where the last attempt failed, or an intact engine does not load.
 
     Raises:
         EngineError: When the machine lacks something, or there is no engine that reproduces the golden scores.
@@ -181,11 +181,12 @@ class Preparation:
         )
 
     def start(self, build_plan: BuildPlan | None = None, *, again: bool = True) -> TensorRTEngine:
-        """Obtains the engine and loads it; one that TensorRT refuses although it is intact is built again.
+        """Obtains the engine and loads it.
 
         Args:
             build_plan: The builder; None takes the installed one when it is needed.
-            again: Whether to try where the last attempt to build it failed.
+            again: Whether to try where the last attempt to build it failed, and to build anew what TensorRT refuses
+                although it is intact: that may be for want of memory, and would come back at every start.
 
         Raises:
             EngineError: When there is no engine that reproduces the golden scores.
@@ -197,7 +198,10 @@ class Preparation:
         try:
             return self.load(cached.plan)
         except EngineError as error:
-            note(f"{cached.path} is intact, but cannot be used ({error}): building it again")
+            unusable = f"{cached.path} is intact, but cannot be used ({error})"
+            if not again:
+                raise EngineError(f"{unusable}; `{self.build_command()} --fresh` builds it again") from error
+            note(f"{unusable}: building it again")
         return self.load(self.obtain(build_plan, fresh=True).plan)
 
     def build_command(self) -> str:
