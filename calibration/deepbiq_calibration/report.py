@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,15 @@ PICTURES = "pictures.json"
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes sure, before anything is computed, that there is a place for the report.
+    """Makes sure, before anything is computed, that there is a place for the report; one that is there stays.
 
     Raises:
         OptionError: When the folder cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / REPORT, b"{}\n")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise OptionError(f"the report cannot be written to {folder}: {error}") from error
 

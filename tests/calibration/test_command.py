@@ -265,6 +265,15 @@ def test_impossible_options_are_mistakes_of_usage(bundle, rated, tmp_path, optio
     assert calibrate(bundle, rated.folder, tmp_path / "report", *options).exit_code == 2
 
 
+def test_a_calibration_that_fails_leaves_the_last_report_alone(bundle, tmp_path):
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "report.json").write_text('{"bundle": "last"}')
+    (tmp_path / "empty").mkdir()
+    assert calibrate(bundle, tmp_path / "empty", report).exit_code == 2
+    assert {path.name: path.read_text() for path in report.iterdir()} == {"report.json": '{"bundle": "last"}'}
+
+
 def test_a_report_without_a_place_stops_before_anything_is_computed(bundle, rated, tmp_path):
     (tmp_path / "file").write_text("")
     result = calibrate(bundle, rated.folder, tmp_path / "file" / "report")
