@@ -11,6 +11,7 @@ import typer
 from deepbiq.budget import Budget
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names
+from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.plans import PLAN_HELP
 
@@ -117,6 +118,9 @@ def calibrate(
         threads=threads,
     )
     source = Source(images, dataset, split, rating_scale, held_back)
-    with progress_bar("pictures and layers", None) as advance:
-        calibrate_bundle(bundle, source, settings, out=out or bundle, report=report, advance=advance)
+    try:
+        with progress_bar("pictures and layers", None) as advance:
+            calibrate_bundle(bundle, source, settings, out=out or bundle, report=report, advance=advance)
+    except OSError as error:
+        raise OptionError(f"a file of the calibration cannot be read or written: {error}") from error
     typer.echo(out or bundle)

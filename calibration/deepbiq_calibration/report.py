@@ -34,7 +34,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def write_report(folder: Path, told: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
-    """Writes the report: JSON, the list of pictures, the page and its plots.
+    """Writes the report, all of it or nothing: JSON, the list of pictures, the page and its plots.
 
     Args:
         folder: Must exist.
@@ -55,8 +55,12 @@ def write_report(folder: Path, told: Mapping[str, Any], outcomes: Sequence[Outco
     for flavour, drawn in plots.items():
         files.update({f"{flavour}-{name}.png": data for name, data in drawn.items()})
     try:
-        for name, data in files.items():
-            write_atomically(folder / name, data)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as staged:
+            for name, data in files.items():
+                write_atomically(Path(staged) / name, data)
+            # What is left needs no room: a full disk leaves the last report, never half of two.
+            for name in files:
+                (Path(staged) / name).replace(folder / name)
     except OSError as error:
         raise OptionError(f"the report cannot be written to {folder}: {error}") from error
 

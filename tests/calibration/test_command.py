@@ -282,31 +282,51 @@ def test_a_report_without_a_place_stops_before_anything_is_computed(bundle, rate
 
 
 FULL_DISK = """
-import resource, signal, sys
+import importlib, resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from deepbiq_calibration import installing
-limited = installing.write_bundle
-def write(*arguments):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-    return limited(*arguments)
-installing.write_bundle = write
+module, name = importlib.import_module("deepbiq_calibration." + sys.argv[1]), sys.argv[2]
+limit = int(sys.argv[3])
+limited = getattr(module, name)
+def write(*arguments, **options):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return limited(*arguments, **options)
+setattr(module, name, write)
 from deepbiq.cli.main import app
-sys.argv = ["deepbiq", *sys.argv[1:]]
+sys.argv = ["deepbiq", *sys.argv[4:]]
 app()
 """
 
 
-def test_a_full_disk_leaves_the_bundle_as_it_was(bundle, rated, tmp_path):
-    """No file may grow beyond four kilobytes from the moment the bundle is written: the system's own error."""
+@pytest.mark.parametrize(
+    ("module", "function", "limit", "message", "report"),
+    [
+        ("workshop", "collect_ranges", 4096, "a file of the calibration cannot be read or written", "last"),
+        ("calibrating", "write_report", 16_384, "the report cannot be written", "last"),  # report.json fits
+        ("installing", "write_bundle", 4096, "the bundle cannot be written", "new"),
+    ],
+)
+def test_a_full_disk_leaves_bundle_and_report_whole(
+    bundle, rated, tmp_path, module, function, limit, message, report
+):
+    """No file may grow beyond the limit from the moment the function is called: the system's own error."""
     before = digests(bundle)
-    arguments = ["calibrate", bundle, "--images", rated.folder, "--report", tmp_path / "report", *QUICK, *LOOSE]
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "report.json").write_text("last")
+    arguments = ["calibrate", bundle, "--images", rated.folder, "--report", folder, *QUICK, *LOOSE]
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, *map(str, arguments), "--flavour", "cpu"], capture_output=True, text=True
+        [sys.executable, "-c", FULL_DISK, module, function, str(limit), *map(str, arguments), "--flavour", "cpu"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2, done.stderr
-    assert "the bundle cannot be written" in done.stderr
+    assert message in done.stderr
     assert digests(bundle) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["miniature", "report"]
+    if report == "last":
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"report.json": "last"}
+    else:
+        assert {"report.json", "report.html", "pictures.json"} < {path.name for path in folder.iterdir()}
 
 
 WITHOUT_TORCH = """
