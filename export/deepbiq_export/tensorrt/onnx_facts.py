@@ -73,7 +73,7 @@ def read_onnx(model: bytes) -> OnnxFacts:
                 _scan_graph(value, scan)
             elif number == fields.MODEL_OPSET and isinstance(value, memoryview):
                 _scan_opset(value, scan)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:  # graphs may lie in graphs, but not thousands deep
         raise EngineError(f"the ONNX file is cut short or no ONNX ({error}): export the bundle again") from error
     if not scan.has_nodes:
         raise EngineError(f"the {len(model)} bytes hold no ONNX graph with a node: export the bundle again")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepbiq import onnx_fields as fields
 from deepbiq.cli.exit_codes import UNUSABLE_MODEL, exit_code_of
 from deepbiq.errors import EngineError
+from deepbiq.protobuf import join
 from deepbiq_export.tensorrt.onnx_facts import read_onnx
 
 onnx = pytest.importorskip("onnx", reason="graphs are made with onnx: install deepbiq[export]")
@@ -85,6 +87,14 @@ def test_another_opset_is_refused(version):
         model.opset_import[0].version = version
 
     refused(changed(tiny_graph(), change).model, f"is of opset {version}, deepbiq builds 13 to 20")
+
+
+def test_graphs_in_graphs_without_end_are_refused():
+    graph = b""
+    for _ in range(2000):
+        attribute = join([(fields.ATTRIBUTE_GRAPH, graph)])
+        graph = join([(fields.GRAPH_NODE, join([(fields.NODE_ATTRIBUTE, attribute)]))])
+    refused(join([(fields.MODEL_GRAPH, graph)]), "no ONNX .*recursion")
 
 
 def test_a_file_without_opset_is_refused():
