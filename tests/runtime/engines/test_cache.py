@@ -121,6 +121,7 @@ def test_the_key_is_the_same_in_every_process():
         lambda cache, made: sidecar_of(cache).write_bytes(sidecar_of(cache).read_bytes()[:-20]),
         lambda cache, made: sidecar_of(cache).write_bytes(b""),
         lambda cache, made: sidecar_of(cache).write_bytes(b"[]"),
+        lambda cache, made: sidecar_of(cache).write_bytes(b"[" * 100_000),
         lambda cache, made: sidecar_of(cache).unlink(),
         lambda cache, made: edit(cache, schema=2),
         lambda cache, made: edit(cache, proof=None),

@@ -70,7 +70,10 @@ def read_sidecar(text: bytes) -> Sidecar:
     Raises:
         ValueError: When it is damaged or of another schema.
     """
-    content = json.loads(text)
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(content, dict) or content.pop("schema", None) != SCHEMA:
         raise ValueError(f"not a sidecar of schema {SCHEMA}")
     if not _fits(content, _SIDECAR_TYPES):
