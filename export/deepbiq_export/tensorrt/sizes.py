@@ -13,7 +13,7 @@ def parse_size(text: str) -> int:
     """Reads a size.
 
     Args:
-        text: A whole number with M or G behind it, for 2^20 or 2^30 bytes.
+        text: A whole number of at most nine digits with M or G behind it, for 2^20 or 2^30 bytes.
 
     Returns:
         Bytes.
@@ -21,8 +21,10 @@ def parse_size(text: str) -> int:
     Raises:
         OptionError: When it is no such size, or zero.
     """
-    found = re.fullmatch(r"([0-9]+)([MG])", text.strip().upper())
+    found = re.fullmatch(r"([0-9]{1,9})([MG])", text.strip().upper())
     size = int(found[1]) * _FACTORS[found[2]] if found else 0
     if not size:
-        raise OptionError(f"a size is a whole number with M or G behind it, for example 512M, got {text!r}")
+        raise OptionError(
+            f"a size is a whole number of at most nine digits with M or G behind it, for example 512M, got {text!r}"
+        )
     return size

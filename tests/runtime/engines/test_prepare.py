@@ -213,9 +213,16 @@ def test_the_environment_limits_scratch_memory_of_builds(bundle, builder, monkey
 
 
 @pytest.mark.parametrize("variable", ["DEEPBIQ_DLA_CORE", "DEEPBIQ_WORKSPACE_MIB"])
-def test_a_variable_that_is_no_number(bundle, builder, monkeypatch, variable):
-    monkeypatch.setenv(variable, "first")
-    with pytest.raises(OptionError, match=rf"{variable} .*'first'"):
+@pytest.mark.parametrize("value", ["first", "-1", "9" * 20, "9" * 5000, "\u0663"])
+def test_a_variable_that_is_no_number(bundle, builder, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(OptionError, match=rf"{variable} .*'{value}'"):
+        deepbiq.load(bundle.path, engine="tensorrt")
+
+
+def test_no_scratch_memory_at_all_is_no_limit(bundle, builder, monkeypatch):
+    monkeypatch.setenv("DEEPBIQ_WORKSPACE_MIB", "0")
+    with pytest.raises(OptionError, match="from 1 to 999999999, got '0'"):
         deepbiq.load(bundle.path, engine="tensorrt")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def requested(bundle: Bundle, precision: str, family: Family) -> BuildRequest:
         raise EngineError(f"{CPU_INT8} is made for CPUs: TensorRT takes int8, the flavour int8-tensorrt")
     if precision == "auto":
         precision = "fp16" if "fp16" in bundle.manifest["graphs"] else "fp32"
-    workspace_mib = _number_of(WORKSPACE_VARIABLE)
+    workspace_mib = _number_of(WORKSPACE_VARIABLE, least=1)
     return request_for(
         graph_of(bundle, precision, "tensorrt"),
         family,
@@ -218,10 +219,12 @@ class Preparation:
             engine.close()
 
 
-def _number_of(variable: str) -> int | None:
+def _number_of(variable: str, *, least: int = 0) -> int | None:
     value = os.environ.get(variable)
     if not value:
         return None
-    if not value.isascii() or not value.isdigit():
-        raise OptionError(f"the environment variable {variable} takes a whole number, got {value!r}")
+    if re.fullmatch("[0-9]{1,9}", value) is None or int(value) < least:
+        raise OptionError(
+            f"the environment variable {variable} takes a whole number from {least} to 999999999, got {value!r}"
+        )
     return int(value)
