@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.bundle import open_bundle
-from deepbiq.datasets import DataSetError
 from deepbiq.datasets.faults import list_faults
 from deepbiq.errors import EngineError, ImageError, OptionError
 from deepbiq.extras import MissingExtraError
@@ -107,7 +106,7 @@ def observe(
         advance: Called after each picture.
 
     Raises:
-        DataSetError: When a picture cannot be read: figures on the rest would not be what they are called.
+        ImageError: When a picture cannot be read: figures on the rest would not be what they are called.
         EngineError: When no variant can run, one fails on a picture, or ONNX Runtime refuses a graph.
     """
     plan = str(reference.setting.plan)
@@ -132,7 +131,7 @@ def observe(
                 for variant, (score, cosines) in seen.variants.items():
                     series[variant].add(score, cosines)
     if faults:
-        raise DataSetError(f"{len(faults)} pictures cannot be scored: {list_faults(faults)}")
+        raise ImageError(f"{len(faults)} of {len(paths)} pictures", f"cannot be scored: {list_faults(faults)}")
     return Observed(plan, reference_scores, series, reasons)
 
 

@@ -32,7 +32,8 @@ def parity(
         ),
     ] = None,
     images: Annotated[
-        list[str] | None, typer.Option(help="Pictures without scores: files, folders, globs; repeatable.")
+        list[str] | None,
+        typer.Option(help="Pictures without scores: files, folders (searched to the bottom), globs; repeatable."),
     ] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of a data set in its official layout.")] = None,
     dataset: Annotated[str, typer.Option(help=f"Name of the data set: {', '.join(dataset_names())}.")] = "biq2021",

@@ -42,7 +42,7 @@ def find_material(
     """Reads the data set at `root`, or takes the pictures as they are named.
 
     Args:
-        images: Files, folders and globs, as `deepbiq score` takes them.
+        images: Files, folders, which are searched to the bottom, and globs.
         root: Folder of a data set.
         dataset: Its name.
         split: Its split; None takes `test`, or `all` where it has none.
@@ -56,7 +56,7 @@ def find_material(
         raise OptionError("give either --root with the folder of a data set, or --images")
     if root is None:
         empty: list[str] = []
-        paths = [Path(path) for path in expand(images, recursive=False, note=empty.append)]
+        paths = [Path(path) for path in expand(images, recursive=True, note=empty.append)]
         if empty:
             raise OptionError("; ".join(empty))
         return Material(None, None, paths, None)

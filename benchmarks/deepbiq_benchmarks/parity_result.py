@@ -65,7 +65,7 @@ def compare(comparison: Comparison, advance: Callable[[], None]) -> Outcome:
 
     Raises:
         EngineError: When the reference or none of the variants can run.
-        DataSetError: When a picture cannot be read.
+        ImageError: When a picture cannot be read.
         BundleError: When a bundle is damaged or lacks a plan.
         OptionError: When the reference's bundle looks at pictures in another way.
     """

@@ -45,7 +45,7 @@ def scores_of(
     """Scores pictures with one of a bundle's graphs.
 
     Raises:
-        DataSetError: When a picture cannot be read; the message names it.
+        ImageError: When a picture cannot be read; the message names it.
     """
     with scorer_on(bundle, key, parse_plan(plan), threads) as scorer:
         return predict(scorer, pictures, advance)

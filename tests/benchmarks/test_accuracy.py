@@ -71,7 +71,7 @@ def test_plot_and_results_file(bench, root, tmp_path):
 def test_a_picture_that_cannot_be_scored_is_an_error_and_not_a_smaller_n(bench, root):
     (root / "Images" / "ss01 (2).jpg").write_bytes(b"")
     done = bench("--root", root)
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     assert "ss01 (2).jpg" in done.stderr
     assert done.stdout == ""
 

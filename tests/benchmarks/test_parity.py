@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -265,10 +266,18 @@ def test_pictures_that_cannot_be_read_are_all_named(make_bundle, pictures):
     for name in ("1.png", "4.png"):
         (pictures / name).write_bytes(b"")
     done = bench(make_bundle("b", fp32=mean_colour_graph(), fp16=mean_colour_graph()), "--images", pictures)
-    assert done.exit_code == 2
-    assert "2 pictures cannot be scored" in done.stderr
+    assert done.exit_code == 3
+    assert re.search(r"2 of \d+ pictures: cannot be scored", done.stderr)
     assert "1.png" in done.stderr
     assert "4.png" in done.stderr
+
+
+def test_folders_are_searched_to_the_bottom(make_bundle, pictures, tmp_path):
+    (tmp_path / "nest").mkdir()
+    pictures.rename(tmp_path / "nest" / "deeper")
+    bundle = make_bundle("b", fp32=mean_colour_graph(), fp16=mean_colour_graph())
+    result = measured(bundle, "--images", tmp_path / "nest", "--plan", "dense")
+    assert row_of(result, "fp16")["n"] == len(BLUES)
 
 
 def test_two_rated_pictures_are_too_few(make_bundle, data_set):

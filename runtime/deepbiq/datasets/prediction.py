@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepbiq.datasets.faults import list_faults
-from deepbiq.datasets.rated import DataSetError, RatedPicture
+from deepbiq.datasets.rated import RatedPicture
+from deepbiq.errors import ImageError
 
 if TYPE_CHECKING:
     from deepbiq.scorer import Scorer
@@ -29,7 +30,7 @@ def predict(
         (n,) float64, 0..100, in the order of `pictures`.
 
     Raises:
-        DataSetError: When a picture cannot be scored: figures on the rest would not be what they are called.
+        ImageError: When a picture cannot be scored: figures on the rest would not be what they are called.
     """
     scores: list[float] = []
     faults: list[str] = []
@@ -40,5 +41,5 @@ def predict(
         else:
             scores.append(result.score)
     if faults:
-        raise DataSetError(f"{len(faults)} pictures cannot be scored: {list_faults(faults)}")
+        raise ImageError(f"{len(faults)} of {len(pictures)} pictures", f"cannot be scored: {list_faults(faults)}")
     return np.array(scores)

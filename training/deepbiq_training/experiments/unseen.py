@@ -34,7 +34,7 @@ def compare_unseen(
         scorer: The bundle, plan and engine.
 
     Raises:
-        DataSetError: When pictures cannot be read.
+        ImageError: When pictures cannot be read.
     """
     scenes, rule = find_scenes([*training, *test])
     known = np.isin(scenes[len(training) :], scenes[: len(training)])
