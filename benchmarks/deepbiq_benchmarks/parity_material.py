@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deepbiq.agreement import MIN_PICTURES
 from deepbiq.datasets import find_dataset
 from deepbiq.errors import OptionError
 from deepbiq.inputs import expand
@@ -49,7 +50,8 @@ def find_material(
         rating_scale: Scale of the ratings in a csv.
 
     Raises:
-        OptionError: When neither or both are given, an argument holds no picture, or there is no such data set.
+        OptionError: When neither or both are given, an argument holds no picture, there is no such data set, or
+            its scores are of fewer than three pictures or all equal: nothing correlates with them.
         DataSetError: When the folder does not hold what the data set's layout promises.
     """
     if bool(images) == (root is not None):
@@ -64,4 +66,8 @@ def find_material(
     split = split or data_set.split_or_all("test")
     pictures = data_set.read(root, split)
     mos = np.array([picture.mos for picture in pictures])
+    if len(mos) < MIN_PICTURES:
+        raise OptionError(f"{len(mos)} pictures with scores have no correlation: take at least {MIN_PICTURES}")
+    if np.ptp(mos) == 0:
+        raise OptionError(f"all pictures have the score {mos[0]:g}, so PLCC and SROCC say nothing: take others")
     return Material(dataset, split, [picture.path for picture in pictures], mos)

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepbiq.agreement import MIN_PICTURES, correlations
-from deepbiq.errors import OptionError
+from deepbiq.agreement import correlations
 from deepbiq.labels import label_of
 from deepbiq_benchmarks.checks import Check
 from deepbiq_benchmarks.parity import Observed, Series, Variant
@@ -101,9 +100,6 @@ def rows_of(
         mos: (n,) human scores, 0..100; None where there are none.
         budget: What the figures are held against.
         graph_bytes: Size of each graph's file by its name in the manifest.
-
-    Raises:
-        OptionError: When there are human scores of fewer than three pictures: nothing correlates with them.
     """
     rows = []
     for variant in variants:
@@ -130,8 +126,6 @@ def agreement_of(scores: Sequence[float], mos: npt.NDArray[np.float64] | None) -
     """
     if mos is None:
         return {"plcc": None, "srocc": None}
-    if len(mos) < MIN_PICTURES:
-        raise OptionError(f"{len(mos)} pictures with scores have no correlation: take at least {MIN_PICTURES}")
     found = correlations(np.array(scores), mos)
     return {"plcc": found.plcc, "srocc": found.srocc}
 

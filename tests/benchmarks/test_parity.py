@@ -289,6 +289,15 @@ def test_two_rated_pictures_are_too_few(make_bundle, data_set):
     assert "at least 3" in done.stderr
 
 
+def test_ratings_that_are_all_equal_judge_nothing(make_bundle, data_set):
+    rows = [f"pictures/{number}.png,50" for number in range(len(BLUES))]
+    (data_set / "ratings.csv").write_text("\n".join(["path,mos", *rows]))
+    bundle = make_bundle("b", fp32=mean_colour_graph(), fp16=mean_colour_graph())
+    done = bench(bundle, "--root", data_set, "--dataset", "csv")
+    assert done.exit_code == 2
+    assert "all pictures have the score 50" in done.stderr
+
+
 def test_a_reference_that_cannot_run_is_never_replaced(make_bundle, pictures):
     bundle = make_bundle("b", fp32=mean_colour_graph(), fp16=mean_colour_graph())
     done = bench(bundle, "--images", pictures, engine="no-such-engine")
