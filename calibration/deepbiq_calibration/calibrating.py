@@ -178,6 +178,11 @@ def _draw(bundle: Bundle, source: Source, settings: Settings) -> Draw:
         tuple(pictures[place] for place in kept),
         settings.seed,
     )
+    if settings.rated and np.ptp(drawn.held_back_mos) == 0:
+        raise OptionError(
+            f"all held-back pictures have the score {drawn.held_back_mos[0]:g}, so PLCC and SROCC say nothing: "
+            "take pictures of different scores, or judge by shift and flips alone with --without-scores"
+        )
     _check_readable(bundle, (*drawn.calibration, *drawn.held_back))
     return drawn
 

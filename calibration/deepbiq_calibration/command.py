@@ -87,7 +87,7 @@ def calibrate(
     ] = None,
     report: Annotated[Path, typer.Option(help="Folder of the report.")] = REPORT_FOLDER,
     threads: Annotated[
-        int | None, typer.Option(help="Threads of one inference. Default: one per core.", show_default=False)
+        int | None, typer.Option(min=1, help="Threads of one inference. Default: one per core.", show_default=False)
     ] = None,
 ) -> None:
     """Make INT8 graphs of a bundle's network, and hand them over only where scores stay within a budget.

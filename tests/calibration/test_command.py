@@ -195,6 +195,19 @@ def test_pictures_without_scores_are_judged_by_shift_and_flips_alone(bundle, rat
     assert "not known" in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_scores_that_are_all_equal_judge_nothing(bundle, rated, tmp_path):
+    folder = tmp_path / "equal"
+    shutil.copytree(rated.folder, folder)
+    rows = [f"{path.name},50" for path in rated.paths]
+    (folder / "ratings.csv").write_text("\n".join(["path,mos", *rows]))
+    before = digests(bundle)
+    result = calibrate(bundle, folder, tmp_path / "report", *LOOSE)
+    assert result.exit_code == 2
+    assert "all held-back pictures have the score 50" in result.stderr
+    assert "--without-scores" in result.stderr
+    assert digests(bundle) == before
+
+
 def test_a_list_decides_what_is_held_back(bundle, rated, tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("\n".join(f"{i:02}.png" for i in range(0, 20, 2)))
@@ -259,10 +272,19 @@ def test_a_zip_needs_another_place(bundle, rated, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--headroom", "0"), ("--max-flips", "-1"), ("--pictures", "0"), ("--plan", "odd")]
+    ("options", "words"),
+    [
+        (("--headroom", "0"), "--headroom"),
+        (("--max-flips", "-1"), "--max-flips"),
+        (("--pictures", "0"), "calibration must be at least 1"),
+        (("--plan", "odd"), "unknown plan 'odd'"),
+        (("--threads", "0"), "--threads"),
+    ],
 )
-def test_impossible_options_are_mistakes_of_usage(bundle, rated, tmp_path, options):
-    assert calibrate(bundle, rated.folder, tmp_path / "report", *options).exit_code == 2
+def test_impossible_options_are_mistakes_of_usage(bundle, rated, tmp_path, options, words):
+    result = calibrate(bundle, rated.folder, tmp_path / "report", *options)
+    assert result.exit_code == 2
+    assert words in result.stderr
 
 
 def test_a_calibration_that_fails_leaves_the_last_report_alone(bundle, tmp_path):
