@@ -113,6 +113,8 @@ def calibrate_bundle(
     network = read_network(bundle.read(entry["file"]), entry["output"], where=f"{path}: {entry['file']}")
     if path.is_file() and path == out:
         raise OptionError(f"{path} is a zip: give the folder of the new bundle with --out")
+    if report.resolve().is_relative_to(out.resolve()):
+        raise OptionError(f"--report {report} lies in the bundle {out}, which is replaced as a whole: name another")
     plans = _plans(bundle, settings)
     prepare_folder(report)
     drawn = _draw(bundle, source, settings)

@@ -287,6 +287,16 @@ def test_impossible_options_are_mistakes_of_usage(bundle, rated, tmp_path, optio
     assert words in result.stderr
 
 
+@pytest.mark.parametrize("inside", ["", "report"])
+def test_a_report_inside_the_bundle_that_is_written_is_refused(bundle, rated, tmp_path, inside):
+    before = digests(bundle)
+    for out in ((), ("--out", bundle)):
+        result = calibrate(bundle, rated.folder, bundle / inside, *out)
+        assert result.exit_code == 2
+        assert "lies in the bundle" in result.stderr
+    assert digests(bundle) == before
+
+
 def test_a_calibration_that_fails_leaves_the_last_report_alone(bundle, tmp_path):
     report = tmp_path / "report"
     report.mkdir()
