@@ -14,7 +14,7 @@ from deepbiq.bundle import write_bundle
 from deepbiq.dense import pad_to_stride
 from deepbiq.imaging import Limits, decode_bytes
 from deepbiq_export.export_error import ExportError
-from deepbiq_export.golden import golden_pictures, golden_scores
+from deepbiq_export.golden import golden_scores
 from deepbiq_export.graph import FEATURES, clean_graph, seal_graph
 from deepbiq_export.half_precision import convert_to_fp16, largest_values, overflowing_nodes
 from deepbiq_export.half_rounding import round_like_fp16
@@ -28,34 +28,34 @@ _LOG = logging.getLogger(__name__)
 _ANY_FEATURES = float("inf")
 
 
-def export_bundle(model: TrainedModel, out: Path, *, name: str, samples: Path, half_weights: bool = False) -> None:
+def export_bundle(
+    model: TrainedModel, out: Path, *, name: str, golden: Mapping[str, bytes], half_weights: bool = False
+) -> None:
     """Writes the bundle of a trained model; an existing bundle is replaced only by a complete one.
 
     Args:
         model: The trained model.
         out: Folder of the bundle.
         name: What the bundle calls itself.
-        samples: Photographs that golden pictures are cut from.
+        golden: PNG files by their path inside the bundle; see `golden_pictures`.
         half_weights: Store the FP32 graph's large weights in half precision.
 
     Raises:
         ExportError: When a graph is invalid or its values differ from the trained network's.
-        OptionError: When there are no photographs.
         BundleError: When `out` exists and is not a bundle.
         OSError: When the disk is full or the folder not writable.
     """
-    pictures = golden_pictures(samples)
-    graphs = _checked_graphs(model, name, pictures, half_weights=half_weights)
+    graphs = _checked_graphs(model, name, golden, half_weights=half_weights)
     files = {**{GRAPH_FILES[key]: graph for key, graph in graphs.items()}, **model.regressors}
     with tempfile.TemporaryDirectory() as folder:
         # The runtime itself says what the golden pictures score, so it needs the bundle without them first.
         unproven = Path(folder) / "bundle"
         unscored = compose_manifest(model, name, {key: {} for key in graphs}, half_weights=half_weights)
         write_bundle(unproven, unscored, files)
-        scores = {key: golden_scores(unproven, pictures, key) for key in graphs}
+        scores = {key: golden_scores(unproven, golden, key) for key in graphs}
     out.parent.mkdir(parents=True, exist_ok=True)
     manifest = compose_manifest(model, name, scores, half_weights=half_weights)
-    write_bundle(out, manifest, {**files, **pictures})
+    write_bundle(out, manifest, {**files, **golden})
 
 
 def _checked_graphs(

@@ -38,18 +38,18 @@ def export(
     to its score (output `score`), so any ONNX program can run it, and to window features for deepbiq's runtime.
     """
     require_extra("export", "torch", "onnx", "onnxscript", "safetensors")
-    if not golden.is_dir():
-        raise OptionError(f"{golden} is not a folder: give one with photographs, by --golden")
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+    from deepbiq_export.golden import golden_pictures
     from deepbiq_export.manifest import default_name
 
     # Only our own lines: the exporter logs every step of its optimiser.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_export").setLevel(logging.INFO)
+    pictures = golden_pictures(golden)
     try:
         model = load_pytorch_checkpoint(checkpoint)
-        export_bundle(model, out, name=name or default_name(model), samples=golden, half_weights=half_weights)
+        export_bundle(model, out, name=name or default_name(model), golden=pictures, half_weights=half_weights)
     except OSError as error:
         raise OptionError(f"cannot write the bundle: {error}") from error
     typer.echo(out)

@@ -14,6 +14,7 @@ from deepbiq.regression import LinearRegressor, regressors_from_npz, regressors_
 from deepbiq_export.bundling import export_bundle  # noqa: E402
 from deepbiq_export.export_error import ExportError  # noqa: E402
 from deepbiq_export.from_pytorch import load_pytorch_checkpoint  # noqa: E402
+from deepbiq_export.golden import golden_pictures  # noqa: E402
 from deepbiq_export.graph import FEATURES, clean_graph, operator_counts  # noqa: E402
 from deepbiq_export.manifest import default_name  # noqa: E402
 from deepbiq_export.parity import FP32, check_parity  # noqa: E402
@@ -129,7 +130,7 @@ def test_each_backbone_has_its_own_operators(caffenet):
 @pytest.mark.slow
 def test_a_caffenet_bundle_scores_as_the_network_does(caffenet, tmp_path):
     assert default_name(caffenet) == "caffenet-frozen-biq2021"
-    export_bundle(caffenet, tmp_path / "bundle", name="tested", samples=ROOT / "samples")
+    export_bundle(caffenet, tmp_path / "bundle", name="tested", golden=golden_pictures(ROOT / "samples"))
     picture = np.random.default_rng(0).integers(0, 256, (227, 259, 3), dtype=np.uint8)
     features = caffenet.reference(picture[None])[0].reshape(SIZE, 2).T
     head = regressors_from_npz(caffenet.regressors["regressors/dense.npz"], name="dense")["prediction"]

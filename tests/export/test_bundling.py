@@ -13,7 +13,7 @@ from deepbiq.bundle import MANIFEST, open_bundle
 from deepbiq.errors import BundleError
 from deepbiq_export.bundling import export_bundle
 from deepbiq_export.export_error import ExportError
-from deepbiq_export.golden import GOLDEN_PLANS
+from deepbiq_export.golden import GOLDEN_PLANS, golden_pictures
 from deepbiq_export.manifest import compose_manifest
 from tests.conftest import ROOT
 
@@ -23,7 +23,7 @@ SAMPLES = ROOT / "samples"
 @pytest.fixture(scope="module")
 def bundle(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "made" / "here"
-    export_bundle(model, folder, name="tested", samples=SAMPLES)
+    export_bundle(model, folder, name="tested", golden=golden_pictures(SAMPLES))
     return folder
 
 
@@ -83,7 +83,7 @@ def test_scores_agree_with_the_trained_network(bundle, model):
 
 def test_exporting_again_replaces_the_bundle(bundle, model):
     before = (bundle / MANIFEST).read_bytes()
-    export_bundle(model, bundle, name="tested", samples=SAMPLES)
+    export_bundle(model, bundle, name="tested", golden=golden_pictures(SAMPLES))
     assert json.loads((bundle / MANIFEST).read_bytes()) == json.loads(before)
 
 
@@ -91,7 +91,7 @@ def test_a_wrong_graph_leaves_the_old_bundle(bundle, model):
     wrong = dataclasses.replace(model, reference=lambda images: 2 * model.reference(images))
     before = (bundle / MANIFEST).read_bytes()
     with pytest.raises(ExportError, match="differs from PyTorch"):
-        export_bundle(wrong, bundle, name="wrong", samples=SAMPLES)
+        export_bundle(wrong, bundle, name="wrong", golden=golden_pictures(SAMPLES))
     assert (bundle / MANIFEST).read_bytes() == before
     open_bundle(bundle)
 
@@ -99,5 +99,5 @@ def test_a_wrong_graph_leaves_the_old_bundle(bundle, model):
 def test_a_folder_of_something_else_is_not_replaced(model, tmp_path):
     (tmp_path / "precious.txt").write_text("keep me")
     with pytest.raises(BundleError, match="not a bundle"):
-        export_bundle(model, tmp_path, name="tested", samples=SAMPLES)
+        export_bundle(model, tmp_path, name="tested", golden=golden_pictures(SAMPLES))
     assert (tmp_path / "precious.txt").read_text() == "keep me"

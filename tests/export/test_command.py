@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -44,6 +46,15 @@ def test_missing_golden_photographs_are_refused(run, tmp_path):
     pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
     result = run(str(tmp_path), "--out", str(tmp_path / "bundle"), "--golden", str(tmp_path / "nowhere"))
     refused(result, OptionError, "--golden")
+
+
+def test_golden_photographs_are_looked_at_before_the_checkpoint(run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    cv2.imwrite(str(photographs / "small.png"), np.zeros((200, 400, 3), np.uint8))
+    result = run(str(tmp_path / "nowhere"), "--out", str(tmp_path / "bundle"), "--golden", str(photographs))
+    refused(result, OptionError, "at least 288x256")
 
 
 def test_a_folder_without_checkpoint_is_refused(run, tmp_path):

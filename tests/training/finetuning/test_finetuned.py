@@ -34,6 +34,7 @@ def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
     import deepbiq
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+    from deepbiq_export.golden import golden_pictures
 
     agreements = train_finetuned(settings)
     checkpoint = read_checkpoint(settings.data.out)
@@ -54,7 +55,10 @@ def test_a_whole_round(settings, packaged_weights, samples, tmp_path):
     assert all(moved)
     assert (settings.data.out / FOLDER / BEST_FILE).exists()
     export_bundle(
-        load_pytorch_checkpoint(settings.data.out), tmp_path / "bundle", name="tuned", samples=samples[0].parent
+        load_pytorch_checkpoint(settings.data.out),
+        tmp_path / "bundle",
+        name="tuned",
+        golden=golden_pictures(samples[0].parent),
     )
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
     assert manifest["description"] == "Linear SVRs on fine-tuned features of efficientnet_lite0; data: biq2021"
@@ -88,6 +92,7 @@ def test_a_whole_round_of_caffenet(settings, caffenet_files, samples, tmp_path):
     import deepbiq
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+    from deepbiq_export.golden import golden_pictures
 
     data = replace(settings.data, backbone="caffenet", **caffenet_files)
     recipe = Recipe(loss="ordinal", crop_size=None, batch_size=8, epochs=1, learning_rate=1e-3)
@@ -102,7 +107,7 @@ def test_a_whole_round_of_caffenet(settings, caffenet_files, samples, tmp_path):
         assert not np.array_equal(tuned, start), layer
     assert checkpoint.backbone.mean_bgr.tolist() == before.mean_bgr.tolist()
     model = load_pytorch_checkpoint(data.out)
-    export_bundle(model, tmp_path / "bundle", name="caffenet", samples=samples[0].parent)
+    export_bundle(model, tmp_path / "bundle", name="caffenet", golden=golden_pictures(samples[0].parent))
     with deepbiq.load(tmp_path / "bundle", plan="random:5") as scorer:
         found = scorer(samples[0])
         assert 0 <= found.score <= 100

@@ -42,6 +42,7 @@ def test_a_whole_round(settings, samples, tmp_path):
     import deepbiq
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
+    from deepbiq_export.golden import golden_pictures
 
     start, best = train_quantised(settings)
     before, after = read_checkpoint(settings.checkpoint), read_checkpoint(settings.out)
@@ -56,7 +57,8 @@ def test_a_whole_round(settings, samples, tmp_path):
     assert told["qat"]["before"]["int8_against_its_fp32"]["mean_shift"] == start.quantised.mean_shift > 0
     assert told["qat"]["after"]["fp32_against_the_former"]["mean_shift"] == best.floats.mean_shift
     assert (start.quantised.n, told["qat"]["kept_step"]) == (3, best.step)
-    export_bundle(load_pytorch_checkpoint(settings.out), tmp_path / "bundle", name="qat", samples=samples[0].parent)
+    golden = golden_pictures(samples[0].parent)
+    export_bundle(load_pytorch_checkpoint(settings.out), tmp_path / "bundle", name="qat", golden=golden)
     with deepbiq.load(tmp_path / "bundle") as scorer:
         assert 0 <= scorer(samples[0]).score <= 100
 
