@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +25,10 @@ from deepbiq.regression import regressors_from_npz  # noqa: E402
 from deepbiq_training.backbones import WeightsError  # noqa: E402
 from deepbiq_training.checkpoint import BACKBONE_FILE, DESCRIPTION, read_checkpoint  # noqa: E402
 from deepbiq_training.families import FAMILIES  # noqa: E402
-from deepbiq_training.frozen import FrozenSettings, train_frozen  # noqa: E402
+from deepbiq_training.frozen import FrozenSettings, read_parts, train_frozen  # noqa: E402
 from deepbiq_training.heads import HEADS  # noqa: E402
 from deepbiq_training.sampling import FeatureSampler  # noqa: E402
+from tests.conftest import ROOT  # noqa: E402
 from tests.training.miniature import PICTURES  # noqa: E402
 
 DENSE = tuple(family for family in FAMILIES if family.name == "dense")
@@ -143,6 +145,18 @@ def test_an_empty_split_is_refused(settings):
 def test_a_folder_of_something_else_is_refused(settings, tmp_path):
     elsewhere = FrozenSettings(root=tmp_path / "nowhere", out=settings.out, weights=settings.weights)
     refused(elsewhere, DataSetError, "not BIQ2021's official layout")
+
+
+def test_the_code_of_the_document_on_int8_names_the_validation_part(settings, tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "int8.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("PATH/TO/BIQ2021", str(settings.root)).replace("wanted=600", "wanted=4"), {})
+    parts = read_parts(settings)
+    drawn = np.flatnonzero(parts.validation)
+    assert len(drawn) >= 4
+    expected = [parts.pictures[place].path.name for place in drawn]
+    assert (tmp_path / "validation.txt").read_text().splitlines() == expected
 
 
 def test_too_large_a_validation_part_is_refused(settings):
