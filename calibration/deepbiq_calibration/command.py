@@ -122,5 +122,7 @@ def calibrate(
         with progress_bar("pictures and layers", None) as advance:
             calibrate_bundle(bundle, source, settings, out=out or bundle, report=report, advance=advance)
     except OSError as error:
-        raise OptionError(f"a file of the calibration cannot be read or written: {error}") from error
+        raise OptionError(
+            f"a file of the calibration cannot be read or written ({error}): make room, or set TMPDIR"
+        ) from error
     typer.echo(out or bundle)
