@@ -29,7 +29,8 @@ def archive(
     photographs: Annotated[
         list[str],
         typer.Argument(
-            help="Photographs: files, folders, globs. They repeat under other names where there are few."
+            help="Photographs: files, folders (searched to the bottom), globs. They repeat under other names where "
+            "there are few."
         ),
     ],
     on: Annotated[
@@ -76,7 +77,7 @@ def archive(
     if on is Where.LOCAL and len(sizes) > 1:
         raise OptionError(f"--pictures is one number without --on ray, got {sizes}")
     notes: list[str] = []
-    paths = [Path(path).absolute() for path in expand(photographs, recursive=False, note=notes.append)]
+    paths = [Path(path).absolute() for path in expand(photographs, recursive=True, note=notes.append)]
     if notes or not paths:
         raise OptionError("; ".join(notes) or "no photographs to archive")
     described = describe(paths)

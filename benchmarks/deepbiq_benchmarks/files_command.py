@@ -23,7 +23,10 @@ TILES = 96
 def files(
     photographs: Annotated[
         list[str],
-        typer.Argument(help="Photographs: files, folders, globs. They are streamed, and tiled to large ones."),
+        typer.Argument(
+            help="Photographs: files, folders (searched to the bottom), globs. They are streamed, and tiled to large "
+            "ones."
+        ),
     ],
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
     rounds: Annotated[int, typer.Option(min=1, help="Turns of every size.")] = 12,
@@ -47,7 +50,7 @@ def files(
 
     check_writable(results)
     notes: list[str] = []
-    paths = [Path(path) for path in expand(photographs, recursive=False, note=notes.append)]
+    paths = [Path(path) for path in expand(photographs, recursive=True, note=notes.append)]
     if notes or not paths:
         raise OptionError("; ".join(notes) or "no photographs to time")
     streamed = paths[:stream_pictures]

@@ -33,7 +33,10 @@ def peers(
     ] = None,
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Pictures to time: files, folders, globs; repeatable (default: some of the data set)."),
+        typer.Option(
+            help="Pictures to time: files, folders (searched to the bottom), globs; repeatable (default: some of the "
+            "data set)."
+        ),
     ] = None,
     timed_pictures: Annotated[int, typer.Option(min=1, help="Most pictures that are timed.")] = 4,
     accuracy_pictures: Annotated[

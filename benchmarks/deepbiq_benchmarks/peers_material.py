@@ -68,7 +68,7 @@ def find_peers_material(
         split = split or data_set.split_or_all("test")
         pictures = data_set.read(root, split)
     notes: list[str] = []
-    paths = [Path(path) for path in expand(images, recursive=False, note=notes.append)]
+    paths = [Path(path) for path in expand(images, recursive=True, note=notes.append)]
     if notes:
         raise OptionError("; ".join(notes))
     chosen = _spread(paths or [picture.path for picture in pictures], timed)
