@@ -24,8 +24,8 @@ def files(
     photographs: Annotated[
         list[str],
         typer.Argument(
-            help="Photographs: files, folders (searched to the bottom), globs. They are streamed, and tiled to large "
-            "ones."
+            help="Photographs: files, folders (searched to the bottom), globs. They are streamed, and tiled to "
+            "large ones."
         ),
     ],
     engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",

@@ -34,8 +34,8 @@ def peers(
     images: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pictures to time: files, folders (searched to the bottom), globs; repeatable (default: some of the "
-            "data set)."
+            help="Pictures to time: files, folders (searched to the bottom), globs; repeatable (default: some of "
+            "the data set)."
         ),
     ] = None,
     timed_pictures: Annotated[int, typer.Option(min=1, help="Most pictures that are timed.")] = 4,

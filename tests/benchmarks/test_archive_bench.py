@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -185,7 +186,11 @@ def test_an_archive_is_timed_beside_a_stream(samples, tmp_path):
     result = json.loads(stdout)
     assert code == (0 if result["passes"] else 1)
     (file,) = tmp_path.iterdir()
-    assert file.name == f"archive-local-dense-{result['engine']}-{result['precision']}.json"
+    photographs = result["photographs"]
+    assert photographs["n"] == len(samples)
+    assert photographs["mean_mb"] == pytest.approx(np.mean([path.stat().st_size for path in samples]) / 1e6)
+    size = f"{photographs['mean_megapixels']:.2g}megapixels"
+    assert file.name == f"archive-local-dense-{result['engine']}-{result['precision']}-{size}.json"
     assert json.loads(file.read_text()) == result
     measured = result["local"]
     assert (measured["n"], measured["errors"], measured["few"]) == (101, 1, 4)
@@ -226,6 +231,7 @@ def test_lines_are_drawn_and_told(tmp_path):
         for n in (1000, 5000)
     ]
     scaling = {
+        "rounds": 2,
         "points": points,
         "ray_line": {"slope": 0.03, "intercept": 10.0, "r2": 1.0},
         "local_line": {"slope": 0.025, "intercept": 1.0, "r2": 1.0},
@@ -242,7 +248,7 @@ def test_lines_are_drawn_and_told(tmp_path):
     draw_archive(result).savefig(tmp_path / "plot.png")
     table = archive_table([result])
     assert "| 5,000 | 160.0 s | 126.0 s | 32.0 ms | 25.2 ms | 900 MB |" in table
-    assert "on Ray: 30.00 ms a picture and 10.0 s once, R2 1.0000" in table
+    assert "rounds: 2; on Ray: 30.00 ms a picture and 10.0 s once, R2 1.0000" in table
 
 
 @pytest.mark.parametrize(
