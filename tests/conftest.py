@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -91,6 +94,15 @@ def tiny_files() -> dict[str, bytes]:
         "regressors/many.npz": regressors_to_npz({**heads, "concat": concat}),
         "regressors/whole.npz": regressors_to_npz({**heads, "concat": blue}),
     }
+
+
+def reseal(folder: Path, change: Callable[[dict], object]) -> None:
+    """Edits the manifest and seals it again, as somebody who wants to deceive would."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    text = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(text)
+    (folder / "manifest.json.sha256").write_text(f"{hashlib.sha256(text).hexdigest()}  manifest.json\n")
 
 
 @pytest.fixture

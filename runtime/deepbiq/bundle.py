@@ -13,21 +13,21 @@ import re
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from deepbiq.bundle_manifest import parse_manifest
 from deepbiq.errors import BundleError
 from deepbiq.files import sync_folder, write_atomically
 
-SCHEMA = 1
 MANIFEST = "manifest.json"
 SEAL = "manifest.json.sha256"
 MAX_FILE_BYTES = 1 << 30
 """No file of a bundle may be larger: a zip member cannot unpack to more than the manifest promises."""
 _MAX_MANIFEST_BYTES = 1 << 20
+_MAX_SEAL_BYTES = 1 << 10
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 ReadMember = Callable[[str, int], bytes]
@@ -84,43 +84,30 @@ def open_bundle(path: Path) -> Bundle:
             return _open(path, lambda name, limit: _read_from_zip(archive, name, limit))
     except FileNotFoundError:
         raise BundleError(f"{path}: no such bundle") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: not a bundle: neither a folder nor a readable zip ({error})") from error
 
 
 def _open(path: Path, read: ReadMember) -> Bundle:
     try:
-        text = read(MANIFEST, _MAX_MANIFEST_BYTES)
-        manifest = _parse_manifest(text)
-        digest = _check_seal(text, read(SEAL, 1024))
+        manifest, digest = _read_manifest(read)
         files = {name: _read_checked(read, name, entry) for name, entry in manifest["files"].items()}
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
     return Bundle(path, manifest, f"{manifest['name']}@{digest[:8]}", files)
 
 
-def _check_seal(manifest_text: bytes, seal: bytes) -> str:
-    """Returns the manifest's SHA-256 once it is known to be the sealed one."""
-    digest = hashlib.sha256(manifest_text).hexdigest()
-    if seal.split()[:1] != [digest.encode()]:
-        raise BundleError(f"{MANIFEST} does not match {SEAL}: it was changed after the bundle was sealed")
-    return digest
-
-
-def _parse_manifest(text: bytes) -> dict[str, Any]:
+def _read_manifest(read: ReadMember) -> tuple[dict[str, Any], str]:
+    """Returns the manifest and its SHA-256 once it is known to be the sealed one."""
+    text = read(MANIFEST, _MAX_MANIFEST_BYTES)
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
-        raise BundleError(f"{MANIFEST} is not JSON ({error})") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("schema"), int):
-        raise BundleError(f"{MANIFEST} has no schema number")
-    if manifest["schema"] != SCHEMA:
-        advice = "update deepbiq" if manifest["schema"] > SCHEMA else "export the bundle again"
-        raise BundleError(f"schema {manifest['schema']}, this deepbiq reads schema {SCHEMA}: {advice}")
-    files = manifest.get("files")
-    if not isinstance(manifest.get("name"), str) or not isinstance(files, dict) or not files:
-        raise BundleError(f"{MANIFEST} lacks a name or its list of files")
-    return manifest
+        manifest = parse_manifest(text)
+    except BundleError as error:
+        raise BundleError(f"{MANIFEST}: {error}") from error
+    digest = hashlib.sha256(text).hexdigest()
+    if read(SEAL, _MAX_SEAL_BYTES).split()[:1] != [digest.encode()]:
+        raise BundleError(f"{MANIFEST} does not match {SEAL}: it was changed after the bundle was sealed")
+    return manifest, digest
 
 
 def _read_checked(read: ReadMember, name: str, entry: object) -> bytes:
@@ -141,14 +128,16 @@ def _check_inside(name: str) -> None:
 
 
 def _read_from_folder(root: Path, name: str, limit: int) -> bytes:
-    target = (root / name).resolve()
-    if not target.is_relative_to(root):
-        raise BundleError(f"{name} leads out of the bundle, to {target}")
     try:
+        target = (root / name).resolve()
+        if not target.is_relative_to(root):
+            raise BundleError(f"{name} leads out of the bundle, to {target}")
         with target.open("rb") as file:
             return file.read(limit + 1)
     except OSError as error:
         raise BundleError(f"{name} cannot be read: {error.strerror}") from error
+    except (ValueError, RuntimeError) as error:  # no name of a file, or a link that leads to itself
+        raise BundleError(f"{name!r} cannot be read: {error}") from error
 
 
 def _read_from_zip(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -157,7 +146,7 @@ def _read_from_zip(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
             return file.read(limit + 1)
     except KeyError:
         raise BundleError(f"{name} is missing from the zip") from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except Exception as error:  # zipfile passes on whatever a packer says of damaged bytes
         raise BundleError(f"{name} cannot be unpacked ({error})") from error
 
 

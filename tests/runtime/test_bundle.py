@@ -1,22 +1,14 @@
 import hashlib
-import json
+import re
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 
 from deepbiq.bundle import default_bundle_path, open_bundle, write_bundle
 from deepbiq.errors import BundleError
-from tests.conftest import tiny_files, tiny_manifest
-
-
-def reseal(folder, change):
-    """Edits the manifest and seals it again, as somebody who wants to deceive would."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    change(manifest)
-    text = json.dumps(manifest).encode()
-    (folder / "manifest.json").write_bytes(text)
-    (folder / "manifest.json.sha256").write_text(f"{hashlib.sha256(text).hexdigest()}  manifest.json\n")
+from tests.conftest import reseal, tiny_files, tiny_manifest
 
 
 def zipped(folder, tmp_path):
@@ -109,7 +101,37 @@ def test_a_malformed_manifest_is_refused(tiny_bundle, change):
         open_bundle(tiny_bundle)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.pop("backbone"), "lacks backbone, a text"),
+        (lambda m: m.pop("metrics"), "lacks metrics, a list"),
+        (lambda m: m.pop("graphs"), "lacks graphs, an object"),
+        (lambda m: m["graphs"]["fp32"].pop("output"), r"lacks graphs\.fp32\.output, a text"),
+        (lambda m: m.update(plans=["dense"]), "plans must be an object that is not empty, got \\['dense'\\]"),
+        (lambda m: m.update(default="dense"), r"lacks default\.plan, a text"),
+        (lambda m: m["feature"].update(stride=0), r"feature\.stride must be a whole number above 0, got 0"),
+        (lambda m: m["input"].update(size="224"), r"input\.size must be a whole number above 0, got '224'"),
+        (lambda m: m.update(golden=[{}]), r"lacks golden\.0\.file, a text"),
+        (lambda m: m["graphs"]["fp32"].update(calibration=[]), r"graphs\.fp32\.calibration must be an object"),
+        (lambda m: m.update(metrics=[{"plan": "dense"}]), r"lacks metrics\.0\.dataset, a text"),
+    ],
+)
+def test_a_value_of_the_manifest_that_is_missing_or_of_another_kind_is_named(tiny_bundle, change, message):
+    reseal(tiny_bundle, change)
+    with pytest.raises(BundleError, match=f"manifest.json: {message}"):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "loop"])
+def test_names_that_are_no_files_are_refused(tiny_bundle, name):
+    (tiny_bundle / "loop").symlink_to("loop")
+    reseal(tiny_bundle, lambda manifest: manifest["files"].update({name: {"size": 1, "sha256": "0" * 64}}))
+    with pytest.raises(BundleError, match="cannot be read"):
+        open_bundle(tiny_bundle)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 200_000])
 def test_a_manifest_that_is_no_object_is_refused(tiny_bundle, text):
     (tiny_bundle / "manifest.json").write_bytes(text)
     with pytest.raises(BundleError, match=r"manifest\.json"):
@@ -142,6 +164,26 @@ def test_a_damaged_zip_is_refused(tiny_bundle, tmp_path):
     (tmp_path / "damaged.zip").write_bytes(data)
     with pytest.raises(BundleError):
         open_bundle(tmp_path / "damaged.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_changed_byte_of_a_zip_ends_in_another_error(tiny_bundle, tmp_path, method):
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for file in sorted(tiny_bundle.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(tiny_bundle))
+    good = packed.read_bytes()
+    intact = open_bundle(packed)
+    random = np.random.default_rng(5)
+    versions_needed = [match.start() + 6 for match in re.finditer(b"PK\x01\x02", good)]
+    for at in [*versions_needed, *random.integers(0, len(good), 200)]:
+        packed.write_bytes(good[:at] + bytes([good[at] ^ 0x85]) + good[at + 1 :])
+        try:
+            found = open_bundle(packed)
+        except BundleError:
+            continue
+        assert found.files == intact.files  # what changed was a date, or the like
 
 
 def test_writing_replaces_a_bundle_whole(tiny_bundle):

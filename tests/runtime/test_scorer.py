@@ -12,7 +12,7 @@ import deepbiq
 from deepbiq.bundle import write_bundle
 from deepbiq.crops import pad_to_size
 from deepbiq.pooling import POOLINGS
-from tests.conftest import tiny_files, tiny_manifest
+from tests.conftest import reseal, tiny_files, tiny_manifest
 from tests.tiny_model import SIZE, STRIDE, inside_windows_graph
 
 PLANS = ["random:25", "grid:25", "dense", "whole"]
@@ -245,9 +245,7 @@ def test_a_regressor_of_another_size_is_found_when_loading(tiny_bundle):
 
 @pytest.mark.parametrize("lost", ["graphs", "plans", "input", "feature", "default", "training_scale"])
 def test_a_manifest_that_lacks_something_is_a_bundle_error(tiny_bundle, lost):
-    manifest = tiny_manifest()
-    del manifest[lost]
-    write_bundle(tiny_bundle, manifest, tiny_files())
+    reseal(tiny_bundle, lambda manifest: manifest.pop(lost))
     with pytest.raises(deepbiq.BundleError, match=lost):
         deepbiq.load(tiny_bundle)
 
