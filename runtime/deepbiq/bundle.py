@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ MAX_FILE_BYTES = 1 << 30
 """No file of a bundle may be larger: a zip member cannot unpack to more than the manifest promises."""
 _MAX_MANIFEST_BYTES = 1 << 20
 _MAX_SEAL_BYTES = 1 << 10
+_MOST_NAMED = 5
+"""Foreign files that a message names."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 ReadMember = Callable[[str, int], bytes]
@@ -150,6 +153,50 @@ def _read_from_zip(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
         raise BundleError(f"{name} cannot be unpacked ({error})") from error
 
 
+def check_place(folder: Path) -> None:
+    """Finds out whether a bundle may be written to a folder; worth asking before long work.
+
+    It may when nothing can be lost: there is no such folder, it is empty, or it holds a bundle and nothing else.
+
+    Raises:
+        BundleError: When it holds something else, is a file, or is not writable.
+    """
+    try:
+        target = folder.resolve()
+        found = next(place for place in (target, *target.parents) if place.exists())
+        if not found.is_dir():
+            raise BundleError(f"{found} is a file: give a folder")
+        changed = target.parent if found == target else found
+        if not os.access(changed, os.W_OK | os.X_OK):
+            raise BundleError(f"{folder}: no bundle can be written there, as {changed} is not writable")
+        if found == target and any(target.iterdir()):
+            _check_replaceable(folder)
+    except (OSError, RuntimeError) as error:  # a folder that must not be looked into, a link that leads to itself
+        raise BundleError(f"{folder}: no bundle can be written there: {error}") from error
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuses to replace a folder that is no bundle, or holds files that are no part of it."""
+    root = folder.resolve()
+    try:
+        manifest, _ = _read_manifest(lambda name, limit: _read_from_folder(root, name, limit))
+    except BundleError as error:
+        raise BundleError(
+            f"{folder} exists and is not a bundle: give another folder or remove it ({error})"
+        ) from error
+    own = {*manifest["files"], MANIFEST, SEAL}
+    names = (
+        file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_symlink() or not file.is_dir()
+    )
+    foreign = sorted(name for name in names if name not in own)
+    if foreign:
+        more = f" and {len(foreign) - _MOST_NAMED} more" if len(foreign) > _MOST_NAMED else ""
+        raise BundleError(
+            f"{folder} holds files that are no part of its bundle and would be lost: "
+            f"{', '.join(foreign[:_MOST_NAMED])}{more}: move them away or give another folder"
+        )
+
+
 def write_bundle(folder: Path, manifest: Mapping[str, object], files: Mapping[str, bytes]) -> None:
     """Writes and seals a bundle; an existing one is replaced only when the new one is complete.
 
@@ -159,11 +206,11 @@ def write_bundle(folder: Path, manifest: Mapping[str, object], files: Mapping[st
         files: Content by path inside the bundle.
 
     Raises:
-        BundleError: When `folder` exists and is not a bundle, or a path leads out of it.
+        BundleError: See `check_place`; also when a path leads out of the folder.
         OSError: When the disk is full or not writable; an existing bundle is then untouched.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
-        raise BundleError(f"{folder} exists and is not a bundle: give another folder or remove it")
+    check_place(folder)
+    folder = folder.resolve()  # a link keeps leading to the bundle
     entries = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
         for name, data in sorted(files.items())

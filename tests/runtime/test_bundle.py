@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from deepbiq.bundle import default_bundle_path, open_bundle, write_bundle
+from deepbiq.bundle import check_place, default_bundle_path, open_bundle, write_bundle
 from deepbiq.errors import BundleError
 from tests.conftest import reseal, tiny_files, tiny_manifest
 
@@ -220,6 +220,95 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path):
     with pytest.raises(BundleError, match="not a bundle"):
         write_bundle(tmp_path / "photos", tiny_manifest(), tiny_files())
     assert (tmp_path / "photos" / "holiday.jpg").read_bytes() == b"precious"
+
+
+def all_files(folder):
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("seal", [None, "0" * 64])
+def test_the_manifest_of_something_else_makes_no_bundle(tmp_path, seal):
+    extension = tmp_path / "extension"
+    (extension / "src").mkdir(parents=True)
+    (extension / "manifest.json").write_text('{"manifest_version": 3, "name": "extension"}')
+    (extension / "src" / "app.js").write_text("precious")
+    if seal is not None:
+        (extension / "manifest.json.sha256").write_text(seal)
+    before = all_files(tmp_path)
+    with pytest.raises(
+        BundleError, match=r"exists and is not a bundle: .* \(manifest\.json: has no schema number\)"
+    ):
+        write_bundle(extension, tiny_manifest(), tiny_files())
+    assert all_files(tmp_path) == before
+
+
+@pytest.mark.parametrize("fault", ["seal", "manifest"])
+def test_a_bundle_whose_manifest_is_not_the_sealed_one_is_not_replaced(tiny_bundle, fault):
+    if fault == "seal":
+        (tiny_bundle / "manifest.json.sha256").unlink()
+    else:
+        (tiny_bundle / "manifest.json").write_text((tiny_bundle / "manifest.json").read_text() + " ")
+    with pytest.raises(BundleError, match=r"manifest\.json\.sha256"):
+        write_bundle(tiny_bundle, tiny_manifest(), tiny_files())
+
+
+@pytest.mark.parametrize("name", ["report.html", "notes/readme.txt", "golden/.hidden"])
+def test_a_bundle_with_foreign_files_is_not_replaced(tiny_bundle, name):
+    (tiny_bundle / name).parent.mkdir(exist_ok=True)
+    (tiny_bundle / name).write_text("precious")
+    before = all_files(tiny_bundle)
+    with pytest.raises(BundleError, match=f"would be lost: {name}: move them away or give another folder"):
+        write_bundle(tiny_bundle, tiny_manifest(), tiny_files())
+    assert all_files(tiny_bundle.parent) == {f"{tiny_bundle.name}/{file}": data for file, data in before.items()}
+
+
+def test_a_foreign_link_to_a_folder_is_a_foreign_file(tiny_bundle, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tiny_bundle / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match="would be lost: link"):
+        check_place(tiny_bundle)
+
+
+def test_only_some_of_many_foreign_files_are_named(tiny_bundle):
+    for number in range(7):
+        (tiny_bundle / f"{number}.txt").write_text("precious")
+    with pytest.raises(BundleError, match=r"0\.txt, 1\.txt, 2\.txt, 3\.txt, 4\.txt and 2 more"):
+        check_place(tiny_bundle)
+
+
+def test_a_damaged_bundle_is_replaced(tiny_bundle):
+    (tiny_bundle / "features.onnx").unlink()
+    write_bundle(tiny_bundle, tiny_manifest(), tiny_files())
+    open_bundle(tiny_bundle)
+
+
+def test_a_link_to_a_bundle_stays_one(tiny_bundle, tmp_path):
+    (tmp_path / "current").symlink_to(tiny_bundle)
+    write_bundle(tmp_path / "current", {**tiny_manifest(), "name": "second"}, tiny_files())
+    assert (tmp_path / "current").is_symlink()
+    assert open_bundle(tiny_bundle).manifest["name"] == "second"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", tiny_bundle.name]
+
+
+@pytest.mark.parametrize("name", ["new", "new/inner", "empty", "tiny"])
+def test_new_and_empty_folders_and_bundles_may_take_a_bundle(tiny_bundle, tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    check_place(tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "tiny"}
+
+
+@pytest.mark.parametrize("name", ["file", "file/inner"])
+def test_a_file_takes_no_bundle(tmp_path, name):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(BundleError, match="file is a file: give a folder"):
+        check_place(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["tiny", "new", "new/inner"])
+def test_a_folder_that_is_not_writable_takes_no_bundle(tiny_bundle, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(BundleError, match=f"as {tmp_path} is not writable"):
+        check_place(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["../x", "/x"])

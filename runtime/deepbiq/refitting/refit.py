@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepbiq.bundle import MANIFEST, Bundle, open_bundle, write_bundle
+from deepbiq.bundle import Bundle, check_place, open_bundle, write_bundle
 from deepbiq.errors import BundleError, OptionError
 from deepbiq.plans import Plan, parse_plan
 from deepbiq.refitting.new_bundle import describe_ratings, refitted_bundle
@@ -91,7 +91,9 @@ def refit_bundle(
         raise OptionError(
             f"plans {', '.join(map(str, wanted))}: plans of one family share their head, refit one of them"
         )
-    check_place(bundle, out)
+    if out.resolve() == bundle.path.resolve():
+        raise BundleError(f"{out} is the bundle that is refitted: give the new one another folder")
+    check_place(out)
     check_ratings(ratings)
     refitted = tuple(refit_plan(bundle, plan, ratings, procedure, advance) for plan in wanted)
     manifest, files = refitted_bundle(bundle, refitted, ratings, procedure)
@@ -101,20 +103,6 @@ def refit_bundle(
     except OSError as error:
         raise OptionError(f"the bundle cannot be written to {out}: {error}") from error
     return Outcome(bundle.model_id, open_bundle(out).model_id, out, ratings, procedure, refitted)
-
-
-def check_place(bundle: Bundle, out: Path) -> None:
-    """Finds out before anything is computed whether a new bundle may stand in a folder.
-
-    Raises:
-        BundleError: When it is that of the old bundle, or holds something else.
-    """
-    if out.resolve() == bundle.path.resolve():
-        raise BundleError(f"{out} is the bundle that is refitted: give the new one another folder")
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"{out} is a file: give a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
-        raise BundleError(f"{out} exists and is not a bundle: give another folder or remove it")
 
 
 def check_ratings(ratings: Ratings) -> None:
