@@ -47,9 +47,9 @@ _SCAN_BLOCK = 1 << 17
 
 _ALL_RESTARTS = bytes(range(_RST0, _RST7 + 1))
 
-_MAX_SCANS = 200
-"""More scans than any encoder writes (mozjpeg's search stays below 70): each costs a pass over the picture, so a
-small file with thousands of empty scans would keep the decoder busy for hours."""
+_MAX_PASSES = 16
+"""How often the scans of a picture may pass over all its blocks. Encoders stay below 7; each pass costs time,
+however few bytes it has, so a small file with hundreds of empty scans would keep the decoder busy for minutes."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,29 @@ class Frame:
         units = _ceil(self.width, 8 * most_h) * _ceil(self.height, 8 * most_v)
         return units, sum(c.horizontal * c.vertical for c in components)
 
+    def all_blocks(self) -> int:
+        """Counts the blocks of all components."""
+        units, blocks = self.units(list(self.components))
+        return units * blocks
+
     def most_sampled(self) -> tuple[int, int]:
         """Returns the largest horizontal and vertical sampling factor."""
         return max(c.horizontal for c in self.components), max(c.vertical for c in self.components)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan.
+
+    Attributes:
+        start: Offset of its start-of-scan marker.
+        end: Offset of the marker behind its data.
+        begins_means: Whether it holds the upper bits of DC coefficients, and nothing else.
+    """
+
+    start: int
+    end: int
+    begins_means: bool
 
 
 @dataclass
@@ -98,9 +118,9 @@ class Walk:
     Attributes:
         frame: The frame header.
         orientation: From the first EXIF block.
-        scans: Number of scans.
+        scans: The scans.
+        blocks: Blocks in all scans.
         end: Offset just behind the end-of-image marker.
-        first_scan_end: Offset of the marker behind the data of the first scan.
         dubious_ends: Ends of scans (offset of the marker behind the data) that are followed by bytes belonging to
             nothing: perhaps an appendix, perhaps the rest of the scan behind a damaged byte.
         restart_interval: Minimum coded units between restart markers, 0 for none.
@@ -110,9 +130,9 @@ class Walk:
 
     frame: Frame | None = None
     orientation: int | None = None
-    scans: int = 0
+    scans: list[Scan] = field(default_factory=list)
+    blocks: int = 0
     end: int = 0
-    first_scan_end: int = 0
     dubious_ends: list[int] = field(default_factory=list)
     restart_interval: int = 0
     precision: dict[int, list[int | None]] = field(default_factory=dict)
@@ -158,8 +178,8 @@ def walk(data: bytes, limits: Limits) -> Walk:
                 state.dubious_ends.append(scan_end)
             return state
         if code == SOS:
-            position = scan_end = _scan(data, start, state)
-            state.first_scan_end = state.first_scan_end or scan_end
+            state.scans.append(_scan(data, start, state))
+            position = scan_end = state.scans[-1].end
         else:
             position = _marker(data, start, code, state, limits)
 
@@ -227,17 +247,21 @@ def _restart_interval(body: bytes) -> int:
     return int.from_bytes(body, "big")
 
 
-def _scan(data: bytes, start: int, state: Walk) -> int:
-    """Checks one scan; returns the offset of the marker behind its data."""
+def _scan(data: bytes, start: int, state: Walk) -> Scan:
+    """Checks the scan whose marker ends at `start`."""
     frame = state.found_frame()
-    state.scans += 1
-    if state.scans > _MAX_SCANS:
-        raise FaultError(f"unsupported JPEG: more than {_MAX_SCANS} scans")
     body = _segment(data, start, SOS)
     if len(body) < 4 or len(body) != 4 + 2 * body[0]:
         raise FaultError("damaged JPEG: a scan header has a wrong length")
     components = _scan_components(body, frame)
+    units, blocks = frame.units(components)
+    state.blocks += units * blocks
+    if state.blocks > _MAX_PASSES * frame.all_blocks():
+        raise FaultError(f"unsupported JPEG: its scans pass over the picture more than {_MAX_PASSES} times")
     first, last, approximation = body[-3:]
+    begins_means = frame.progressive and first == 0 and approximation >> 4 == 0
+    if begins_means and any(state.precision[c.identifier][0] is not None for c in components):
+        raise FaultError("damaged JPEG: two scans begin the DC coefficients of a colour component")
     if frame.progressive:
         _note_precision(state, components, first, last, approximation & 15)
     else:
@@ -248,7 +272,6 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
     end = _find_scan_end(data, begin, restarts=state.restart_interval > 0)
     if end is None:
         raise FaultError(f"truncated: ends at byte {len(data)} inside the picture data, no end-of-image marker")
-    units, blocks = frame.units(components)
     if state.restart_interval:
         _check_restarts(data, begin, end, units, state.restart_interval)
     elif _RST0 <= data[end + 1] <= _RST7:
@@ -262,7 +285,7 @@ def _scan(data: bytes, start: int, state: Walk) -> int:
             f"damaged or cut short: {end - begin} bytes of picture data "
             f"cannot hold {frame.width}x{frame.height} pixels"
         )
-    return end
+    return Scan(start - 2, end, begins_means)
 
 
 def _find_scan_end(data: bytes, begin: int, *, restarts: bool) -> int | None:

@@ -172,6 +172,76 @@ def assert_refused_unless_unchanged(damaged, whole, unit=16):
     np.testing.assert_array_equal(result.bgr[:, :columns], whole[:, :columns])
 
 
+def without_tail(data: bytes, start: int, end: int, share: float) -> bytes:
+    """Leave out the last part of the data of the scan that starts at an offset and ends at another."""
+    begin = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    cut = end - int((end - begin) * share)
+    while data[cut - 1] == 0xFF:
+        cut -= 1
+    return data[:cut] + data[end:]
+
+
+def scan_end(data: bytes, start: int) -> int:
+    begin = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return re.compile(rb"\xff[^\x00\xff\xd0-\xd7]").search(data, begin).start()
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {}),
+        ("RGB", {"subsampling": 0}),
+        ("RGB", {"keep_rgb": True}),
+        ("RGB", {"restart_marker_blocks": 500}),
+        ("L", {}),
+        ("CMYK", {}),
+    ],
+    ids=str,
+)
+def test_a_scan_of_means_that_lacks_its_end_is_found_out(mode, options, share):
+    pixels = Image.fromarray(picture(240, 320))
+    data = saved(pixels.convert(mode), "JPEG", quality=50, progressive=True, **options)
+    decode_bytes(data)
+    start = scans(data)[0]
+    damaged = without_tail(data, start, scan_end(data, start), share)
+    with pytest.raises(ImageError, match="cut short"):
+        decode_bytes(damaged)
+
+
+def separate_components(**options: object) -> bytes:
+    """Return a JPEG of `NOISY` with scans for each component alone."""
+    files = [
+        saved(plane, "JPEG", quality=90, **options) for plane in Image.fromarray(NOISY).convert("YCbCr").split()
+    ]
+    frame = re.compile(rb"\xff[\xc0\xc2]\x00\x0b").search(files[0]).start()
+    components = b"".join(bytes([identifier, 0x11, 0]) for identifier in (1, 2, 3))
+    data = files[0][: frame + 2] + struct.pack(">HBHHB", 17, 8, 80, 96, 3) + components
+    for identifier, file in enumerate(files, 1):
+        scan_header = b"\xff\xda\x00\x08\x01"
+        data += file[frame + 13 : -2].replace(scan_header + b"\x01", scan_header + bytes([identifier]))
+    return data + EOI
+
+
+@pytest.mark.parametrize("share", [0.6, 0.3, 0.1])
+@pytest.mark.parametrize("component", [1, 2, 3])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_component_whose_own_scan_lacks_its_end_is_found_out(progressive, component, share):
+    data = separate_components(progressive=progressive)
+    assert np.abs(decode_bytes(data).bgr.astype(int) - NOISY[..., ::-1]).mean() < 12
+    start = next(at for at in scans(data) if data[at + 5] == component)
+    with pytest.raises(ImageError, match="cut short"):
+        decode_bytes(without_tail(data, start, scan_end(data, start), share))
+
+
+@pytest.mark.parametrize("end", [0, 60, 128, 255])
+def test_a_progressive_picture_that_ends_in_any_grey_is_accepted_silently_but_for_mid_grey(capfd, end):
+    pixels = NOISY.copy()
+    pixels[48:] = end
+    decode_bytes(saved(pixels, "JPEG", quality=95, progressive=True))
+    assert ("Corrupt JPEG data" in capfd.readouterr().err) == (end == 128)
+
+
 def test_a_progressive_file_that_ends_between_scans_is_refused():
     data = SAMPLES["jpeg-progressive"]
     starts = scans(data)
@@ -250,11 +320,19 @@ def test_fill_bytes_and_stray_bytes_before_markers_are_skipped():
     np.testing.assert_array_equal(decode_bytes(data[:-2] + b"\xff" * 9 + EOI).bgr, whole)
 
 
-def test_thousands_of_scans_are_refused():
+@pytest.mark.parametrize("times", [50, 5000])
+def test_scans_over_the_same_blocks_again_and_again_are_refused(times):
     data = SAMPLES["jpeg-progressive"]
     last = scans(data)[-1]
-    with pytest.raises(ImageError, match="more than 200 scans"):
-        decode_bytes(data[:last] + data[last:-2] * 200 + EOI)
+    with pytest.raises(ImageError, match="pass over the picture more than 16 times"):
+        decode_bytes(data[:last] + data[last:-2] * times + EOI)
+
+
+def test_means_that_are_sent_twice_are_refused():
+    data = SAMPLES["jpeg-progressive"]
+    first, second = scans(data)[:2]
+    with pytest.raises(ImageError, match="two scans begin the DC coefficients"):
+        decode_bytes(data[:second] + data[first:])
 
 
 def test_grey_is_repeated_with_a_warning():
