@@ -2,10 +2,11 @@
 
 On damaged data libjpeg and libpng write a line of their own to standard error ("Corrupt JPEG data: ...",
 "libpng error: ..."), and OpenCV logs through its logger. Silencing them would need process-wide state (the log
-level, file descriptor 2) that a library has no right to touch, so they are left alone. A good JPEG that ends in
-flat mid grey gives such a line, too, as do one in inks or of several sequential scans, and a progressive one whose
-colours are in a scan of their own that ends in grey: they are decoded a second time with bytes put behind their data
-(see jpeg_proof.py). The environment variable OPENCV_LOG_LEVEL=OFF quietens OpenCV's own part.
+level, file descriptor 2) that a library has no right to touch, so they are left alone. Some good JPEGs give such a
+line, too, as they are decoded a second time with bytes put behind their data (see jpeg_proof.py): those that end in
+flat mid grey, in inks, of several sequential scans, and progressive ones with a scan of colour alone that ends in
+grey.
+The environment variable OPENCV_LOG_LEVEL=OFF quietens OpenCV's own part.
 """
 
 from __future__ import annotations

@@ -65,6 +65,9 @@ _MOST_PADDING = 2
 _ANY_JPEG = Limits(max_pixels=65535 * 65535)
 """A strip's own size is compared with that of its page, which has been checked."""
 
+_MOST_TABLE_BYTES = 4096
+"""Four quantisation and eight Huffman tables (T.81, B.2.4) have less; each strip is decoded with a copy of them."""
+
 _UNSAID = -1
 """ExtraSamples is missing although there is an extra sample, as in what OpenCV writes: it means alpha there."""
 
@@ -252,6 +255,8 @@ class TiffFile:
         if _JPEG_TABLES not in self.directory.fields:
             return b""
         _, count, offset = self.directory.fields[_JPEG_TABLES]
+        if count > _MOST_TABLE_BYTES:
+            raise FaultError(f"damaged TIFF: its JPEG tables have {count} bytes, more than {_MOST_TABLE_BYTES}")
         return self.directory.data[offset : offset + count][2:-2]
 
 
@@ -378,6 +383,13 @@ def _check_segments(page: _Page, first: Directory, limits: Limits) -> None:
     _, counts = first.segments()
     if len(counts) < planes * down * across:
         raise FaultError(f"damaged or cut short: {len(counts)} of {planes * down * across} strips or tiles")
+    # Section 7: "No data should be referenced from more than one place." Strips that share bytes would have a small
+    # file read again and again.
+    claimed = int(counts[: planes * down * across].sum())
+    if claimed > len(first.data):
+        raise FaultError(
+            f"damaged TIFF: its strips or tiles claim {claimed} bytes of a file of {len(first.data)}: they overlap"
+        )
     if page.compression == tiff_codecs.NONE:
         tiled = TILE_OFFSETS in first.fields
         for (_, top, _, rows), count in zip(page.places(tiled), counts.tolist(), strict=False):

@@ -134,6 +134,24 @@ def test_a_stored_strip_that_is_too_short_is_refused():
         decode_bytes(data)
 
 
+@pytest.mark.parametrize("compression", [1, 5, 7, 8, 32773])
+def test_strips_that_share_their_bytes_are_refused(compression):
+    strips = [bytes(88 * 3)] * 72
+    whole = tiff(strips, 88, 72, rgb_tags() | {278: (SHORT, [1])})
+    data = tiff(
+        strips, 88, 72, rgb_tags() | {259: (SHORT, [compression]), 278: (SHORT, [1]), 279: (4, [88 * 3 * 2] * 72)}
+    )
+    assert decode_bytes(whole).bgr.max() == 0
+    with pytest.raises(ImageError, match=f"claim {72 * 88 * 3 * 2} bytes of a file of {len(data)}: they overlap"):
+        decode_bytes(data)
+
+
+def test_jpeg_tables_larger_than_all_tables_are_refused():
+    tags = rgb_tags(photometric=6) | {259: (SHORT, [7]), 347: (1, list(b"\xff\xd8" + bytes(5000) + b"\xff\xd9"))}
+    with pytest.raises(ImageError, match="JPEG tables have 5004 bytes, more than 4096"):
+        decode_bytes(tiff([saved(RGB, "JPEG")], 88, 72, tags))
+
+
 @pytest.mark.parametrize(("extra", "warned"), [(2, "transparent"), (None, "transparent"), (0, "unsaid meaning")])
 def test_extra_samples_that_are_straight_alpha_or_unsaid(extra, warned):
     tags = rgb_tags(samples=4) | ({} if extra is None else {338: (SHORT, [extra])})
