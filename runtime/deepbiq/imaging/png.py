@@ -85,6 +85,8 @@ class PngFile:
             raise FaultError(f"the decoder returned a picture of {decoded.shape[1]}x{decoded.shape[0]} pixels")
         key = self._grey_key()
         bgr, warnings = pixels.flatten(decoded)
+        if self.chunks.header[9] == _GREY_ALPHA:  # OpenCV has made three channels of the grey one
+            warnings = (pixels.GREY_WARNING, *warnings)
         if key is not None and bool((decoded == key).any()):
             bgr = np.where((decoded == key)[..., None], np.uint8(pixels.BACKGROUND), bgr)
             warnings = (*warnings, pixels.ALPHA_WARNING)

@@ -179,6 +179,7 @@ def test_alpha_is_laid_on_grey_with_a_warning():
         base = RGB[..., ::-1] if colour == 6 else np.dstack([GREY] * 3)
         assert np.abs(result.bgr - on_grey(base, ALPHA)).max() <= 1
         assert "transparent" in result.warnings[-1]
+        assert ("grey picture" in result.warnings[0]) == (colour == 4)
         assert result.header.has_alpha
 
 
@@ -187,6 +188,12 @@ def test_opaque_alpha_gives_no_warning():
     result = decode_bytes(png(rows.reshape(72, -1), 6, width=88))
     np.testing.assert_array_equal(result.bgr, RGB[..., ::-1])
     assert result.warnings == ()
+
+
+def test_opaque_alpha_leaves_grey_with_its_warning():
+    rows = np.dstack([GREY, np.full_like(ALPHA, 255)])
+    result = decode_bytes(png(rows.reshape(72, -1), 4, width=88))
+    assert ["grey picture" in warning for warning in result.warnings] == [True]
 
 
 def test_transparent_palette_entries_are_laid_on_grey():
