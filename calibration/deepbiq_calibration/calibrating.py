@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from deepbiq.budget import Budget
-from deepbiq.bundle import Bundle, open_bundle
+from deepbiq.bundle import Bundle, check_place, open_bundle
 from deepbiq.datasets import RatedPicture
 from deepbiq.datasets.faults import list_faults
 from deepbiq.diagnosis import circumstances
@@ -101,7 +101,7 @@ def calibrate_bundle(
     Raises:
         OptionError: When pictures, scores or a place to write are missing.
         ImageError: When a picture cannot be read; all of them are named.
-        BundleError: When the bundle or its FP32 graph cannot be used.
+        BundleError: When the bundle or its FP32 graph cannot be used, or `out` cannot take a bundle.
         CalibrationError: When a flavour cannot hold the budget; nothing but the report is written then.
     """
     bundle = open_bundle(path)
@@ -115,6 +115,7 @@ def calibrate_bundle(
         raise OptionError(f"{path} is a zip: give the folder of the new bundle with --out")
     if report.resolve().is_relative_to(out.resolve()):
         raise OptionError(f"--report {report} lies in the bundle {out}, which is replaced as a whole: name another")
+    check_place(out)
     plans = _plans(bundle, settings)
     prepare_folder(report)
     drawn = _draw(bundle, source, settings)

@@ -38,6 +38,7 @@ def export(
     to its score (output `score`), so any ONNX program can run it, and to window features for deepbiq's runtime.
     """
     require_extra("export", "torch", "onnx", "onnxscript", "safetensors")
+    from deepbiq.bundle import check_place
     from deepbiq_export.bundling import export_bundle
     from deepbiq_export.from_pytorch import load_pytorch_checkpoint
     from deepbiq_export.golden import golden_pictures
@@ -46,6 +47,7 @@ def export(
     # Only our own lines: the exporter logs every step of its optimiser.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("deepbiq_export").setLevel(logging.INFO)
+    check_place(out)
     pictures = golden_pictures(golden)
     try:
         model = load_pytorch_checkpoint(checkpoint)

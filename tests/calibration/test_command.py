@@ -297,6 +297,16 @@ def test_a_report_inside_the_bundle_that_is_written_is_refused(bundle, rated, tm
     assert digests(bundle) == before
 
 
+def test_a_folder_that_is_no_bundle_is_refused_before_anything_is_computed(bundle, rated, tmp_path):
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("mine")
+    result = calibrate(bundle, rated.folder, tmp_path / "report", "--out", foreign)
+    assert result.exit_code == 4
+    assert "exists and is not a bundle" in result.stderr
+    assert not (tmp_path / "report").exists()
+
+
 def test_a_calibration_that_fails_leaves_the_last_report_alone(bundle, tmp_path):
     report = tmp_path / "report"
     report.mkdir()

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepbiq.errors import OptionError
+from deepbiq.errors import BundleError, OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq_export.command import export
 from tests.command_results import refused
@@ -55,6 +55,13 @@ def test_golden_photographs_are_looked_at_before_the_checkpoint(run, tmp_path):
     cv2.imwrite(str(photographs / "small.png"), np.zeros((200, 400, 3), np.uint8))
     result = run(str(tmp_path / "nowhere"), "--out", str(tmp_path / "bundle"), "--golden", str(photographs))
     refused(result, OptionError, "at least 288x256")
+
+
+def test_a_folder_that_is_no_bundle_is_refused_before_the_checkpoint_is_read(run, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
+    (tmp_path / "notes.txt").write_text("mine")
+    result = run(str(tmp_path / "nowhere"), "--out", str(tmp_path), "--golden", SAMPLES)
+    refused(result, BundleError, "exists and is not a bundle")
 
 
 def test_a_folder_without_checkpoint_is_refused(run, tmp_path):
