@@ -9,8 +9,12 @@ BELOW_MIN_SCORE = 1
 USAGE = 2
 UNREADABLE_IMAGE = 3
 UNUSABLE_MODEL = 4
+UNEXPECTED = UNUSABLE_MODEL
+"""A bug, with its traceback. Python's own 1 would be a verdict on pictures."""
 CAMERA_LOST = 5
 INTERRUPTED = 130
+READER_GONE = 141
+"""As a shell reports a program that SIGPIPE ended."""
 
 _BY_ERROR: tuple[tuple[type[DeepBIQError], int], ...] = (
     (ImageError, UNREADABLE_IMAGE),

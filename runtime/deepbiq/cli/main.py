@@ -10,17 +10,27 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from deepbiq import __version__
-from deepbiq.cli.exit_codes import INTERRUPTED, exit_code_of
+from deepbiq.cli.exit_codes import (
+    BELOW_MIN_SCORE,
+    INTERRUPTED,
+    PASS,
+    READER_GONE,
+    UNEXPECTED,
+    USAGE,
+    exit_code_of,
+)
+from deepbiq.cli.standard_streams import ReaderGoneError, StandardStreamError, open_standard_streams
 from deepbiq.errors import DeepBIQError
 
 RUNTIME_VERBS = {
@@ -120,8 +130,9 @@ def deepbiq(
 ) -> None:
     """Blind image quality assessment: a photo in, a score from 0 (bad) to 100 (excellent) out.
 
-    Exit codes: 0 pass, 1 an image is below --min-score, 2 usage or nothing to score, 3 an image could not be read,
-    4 bundle or engine unusable, 5 a camera can never be opened, 130 interrupted.
+    Exit codes: 0 pass, 1 an image is below --min-score, 2 usage, nothing to score or an output cannot be written,
+    3 an image could not be read, 4 model or engine unusable or an unexpected error, 5 a camera can never be opened,
+    130 interrupted, 141 whoever read the output has gone away.
     """
 
 
@@ -129,19 +140,49 @@ def main() -> None:
     """Runs the command line and ends the process."""
     # Faults of pictures are reported in our own words, once; OpenCV would add its own lines to stderr.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    open_standard_streams()
+    try:
+        code = _run()
+        _finish()
+    except ReaderGoneError:
+        code = READER_GONE
+    except StandardStreamError as error:
+        code = USAGE
+        _tell(f"deepbiq: {error}\n")
+    except BaseException:  # noqa: BLE001  # nothing may end with Python's own 1
+        code = UNEXPECTED
+        _tell(traceback.format_exc())
+    _end(code)
+
+
+def _run() -> int:
+    """Runs the verb and returns its exit code."""
     try:
         typer.main.get_command(app)(prog_name="deepbiq")
     except SystemExit as done:
-        _end(done.code)
+        asked_for = isinstance(done.__context__, typer.Exit)
+        if isinstance(done.code, int) and (asked_for or done.code != BELOW_MIN_SCORE):
+            return done.code
+        # typer and rich end with 1, which would be a verdict, when some exceptions escape a verb.
+        raise done.__context__ or done  # noqa: B904  # as what it was, not as its successor
+    return PASS
 
 
-def _end(code: str | int | None) -> None:
-    """Ends the process without taking the interpreter and ONNX Runtime apart: a tenth of a short call.
-
-    What was registered to happen at exit happens, and everything printed is flushed.
-    """
+def _finish() -> None:
+    """Does what was registered to happen at exit, and flushes everything printed."""
     atexit._run_exitfuncs()
-    with suppress(OSError):  # a reader that has gone away
-        sys.stdout.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # the exit code still says it
+        sys.stderr.write(text)
         sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _end(code: int) -> NoReturn:
+    """Ends the process without taking the interpreter and ONNX Runtime apart: a tenth of a short call."""
+    with suppress(OSError):
+        _finish()
+    os._exit(code)

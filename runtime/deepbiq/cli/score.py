@@ -59,8 +59,8 @@ def score(
     Results go to stdout, one per picture, in order; faults of single pictures go to stderr and the others are still
     scored. Pictures larger than the bundle's training scale are looked at reduced to it (see --scale).
 
-    Exit codes: 0 all pass, 1 a picture is below --min-score, 2 usage or nothing to score, 3 a picture could not be
-    read, 4 bundle or engine unusable.
+    Exit codes: 0 all pass, 1 a picture is below --min-score, 2 usage, nothing to score, or an output cannot be
+    written, 3 a picture could not be read, 4 bundle or engine unusable, or an unexpected error.
     """
     from deepbiq.scorer import load
 

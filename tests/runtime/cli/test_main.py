@@ -1,9 +1,12 @@
 """The command line as a whole: help, versions, exit codes of a real process."""
 
+import os
+import resource
 import signal
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -84,11 +87,109 @@ def test_ctrl_c_ends_with_130(tiny_bundle, samples):
     assert "Traceback" not in stderr
 
 
-def test_a_closed_pipe_is_no_traceback(tiny_bundle, tmp_path):
-    command = [sys.executable, "-m", "deepbiq", "score", "--bundle", str(tiny_bundle), "--format", "jsonl", "-"]
+def ended_in_shell(redirection, *arguments, environment=(), **options):
+    """Runs the command with a redirection of the shell; standard output is buffered, as it is for users."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "deepbiq", *map(str, arguments)]
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=inherited | dict(environment),
+        **options,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device on this system")
+@pytest.mark.parametrize(
+    "words",
+    ["score", "score --format json", "score --format jsonl", "score --format csv", "info", "doctor", "--version"],
+)
+def test_a_full_disk_is_one_line_and_no_verdict(tiny_bundle, samples, words):
+    verb, *options = words.split()
+    bundle = {
+        "score": ["--bundle", tiny_bundle, samples[0]],
+        "info": [tiny_bundle],
+        "doctor": ["--bundle", tiny_bundle],
+    }.get(verb, [])
+    done = ended_in_shell("> /dev/full", verb, *options, *bundle)
+    assert done.stderr == "deepbiq: standard output: No space left on device\n"
+    assert done.returncode == 2
+
+
+def test_a_row_that_was_cut_by_a_full_disk_is_told(tiny_bundle, samples, tmp_path):
+    done = ended_in_shell(
+        f"> {tmp_path / 'out.csv'}", "score", "--bundle", tiny_bundle, "--format", "csv", *[samples[0]] * 200,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (4096, 4096)),
+    )  # fmt: skip
+    assert done.stderr == "deepbiq: standard output: File too large\n"
+    assert done.returncode == 2
+
+
+def test_results_for_a_closed_standard_output_are_an_error(tiny_bundle, samples):
+    done = ended_in_shell(">&-", "score", "--bundle", tiny_bundle, samples[0])
+    assert done.stderr == "deepbiq: standard output: Bad file descriptor\n"
+    assert done.returncode == 2
+
+
+def test_a_closed_standard_input_is_an_empty_list(tiny_bundle):
+    done = ended_in_shell("<&-", "score", "--bundle", tiny_bundle, "-")
+    assert "the list on standard input is empty" in done.stderr
+    assert done.returncode == 2
+
+
+def test_faults_do_not_get_among_the_results_where_standard_error_is_closed(tiny_bundle, samples, tmp_path):
+    done = ended_in_shell("2>&-", "score", "--bundle", tiny_bundle, tmp_path / "missing.jpg", samples[0])
+    assert done.stdout.count("\n") == 1
+    assert samples[0].name in done.stdout
+    assert done.returncode == 3
+
+
+def test_what_an_encoding_lacks_is_printed_as_an_escape(tiny_bundle, samples):
+    done = ended_in_shell(
+        "", "score", "--bundle", tiny_bundle, samples[0], environment={"PYTHONIOENCODING": "ascii"}
+    )
+    assert r"\xb1" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "raised", ["KeyError('bug')", "EOFError('bug')", "BrokenPipeError(32, 'bug')", "AssertionError('bug')"]
+)
+def test_a_bug_is_a_traceback_and_no_verdict(raised):
+    code = f"""
+from deepbiq.cli import info, main
+def broken() -> None:
+    raise {raised}
+info.info = broken
+main.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "info"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" in done.stderr
+    assert raised.partition("(")[0] in done.stderr
+    assert done.returncode == 4
+
+
+@pytest.mark.parametrize("words", ["score --format jsonl -", "info"])
+def test_a_reader_that_has_gone_away_is_silent_and_no_verdict(tiny_bundle, words):
+    verb, *options = words.split()
+    command = [
+        sys.executable,
+        "-m",
+        "deepbiq",
+        verb,
+        *(["--bundle"] if options else []),
+        str(tiny_bundle),
+        *options,
+    ]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     process.stdout.close()
     _, stderr = process.communicate(input="missing\n" * 5000, timeout=60)
-    assert "Traceback" not in stderr
+    assert stderr == ""
+    assert process.returncode == 141
