@@ -5,39 +5,72 @@ from __future__ import annotations
 import glob
 import io
 import os
+import select
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import cast
 
 from deepbiq.imaging import PICTURE_ENDINGS
 
+_CHUNK = 1 << 16
 
-def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> Iterator[str]:
-    """Turns the arguments of a command into paths of pictures, lazily and in order.
+
+class Expansion(Iterator[str]):
+    """The paths that the arguments of a command stand for, found lazily and in order; made by `expand`.
+
+    Files that are named but missing are among them, so that scoring them names the fault.
+    """
+
+    def __init__(self, arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> None:
+        self._recursive = recursive
+        self._note = note
+        self._listed: PathList | None = None
+        self._paths = chain.from_iterable(map(self._expand, arguments))
+
+    def __next__(self) -> str:
+        return next(self._paths)
+
+    def ready(self) -> bool:
+        """Says whether the next path, or the end, is there without waiting for whoever writes the list."""
+        return self._listed is None or self._listed.ready()
+
+    def _expand(self, argument: str) -> Iterator[str]:
+        if argument == "-":
+            self._listed = read_list(_standard_input())
+            yield from self._noted(self._listed, "the list on standard input is empty")
+            self._listed = None
+        elif os.path.isdir(argument):  # noqa: PTH112  # a str may hold bytes that Path would keep, too; no gain
+            deeper = "" if self._recursive else " (--recursive searches its subfolders)"
+            yield from self._noted(
+                pictures_in(argument, recursive=self._recursive), f"no pictures in folder {argument}{deeper}"
+            )
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            matches = sorted(glob.iglob(argument, recursive=True))  # noqa: PTH207  # takes whole patterns
+            yield from self._noted(filter(os.path.isfile, matches), f"nothing matches {argument}")
+        else:
+            yield argument
+
+    def _noted(self, paths: Iterable[str], message: str) -> Iterator[str]:
+        empty = True
+        for path in paths:
+            empty = False
+            yield path
+        if empty:
+            self._note(message)
+
+
+def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> Expansion:
+    """Turns the arguments of a command into paths of pictures.
 
     Args:
         arguments: Files, folders, glob patterns (also with `**`), or `-` for a list on standard input, one path
             a line or separated by NUL bytes.
         recursive: Whether folders are searched to the bottom.
         note: Called with one sentence for each argument that holds no picture.
-
-    Yields:
-        Paths; files that are named but missing are passed on, so that scoring them names the fault.
     """
-    for argument in arguments:
-        if argument == "-":
-            listed = read_list(_standard_input())
-            yield from _noted(listed, note, "the list on standard input is empty")
-        elif os.path.isdir(argument):  # noqa: PTH112  # a str may hold bytes that Path would keep, too; no gain
-            deeper = "" if recursive else " (--recursive searches its subfolders)"
-            yield from _noted(
-                pictures_in(argument, recursive=recursive), note, f"no pictures in folder {argument}{deeper}"
-            )
-        elif glob.has_magic(argument) and not os.path.lexists(argument):
-            matches = sorted(glob.iglob(argument, recursive=True))  # noqa: PTH207  # takes whole patterns
-            yield from _noted(filter(os.path.isfile, matches), note, f"nothing matches {argument}")
-        else:
-            yield argument
+    return Expansion(arguments, recursive=recursive, note=note)
 
 
 def pictures_in(folder: str, *, recursive: bool) -> Iterator[str]:
@@ -49,29 +82,59 @@ def pictures_in(folder: str, *, recursive: bool) -> Iterator[str]:
                 yield os.path.join(here, name)  # noqa: PTH118  # keeps the folder as it was written
 
 
-def read_list(stream: io.BufferedReader) -> Iterator[str]:
-    """Reads a list of paths: one a line, or separated by NUL bytes if there is one in what comes first.
+class PathList(Iterator[str]):
+    """A list of paths as it is written, so that a program may write it while pictures are scored.
 
-    Lines are read as they come, so a program may write them while pictures are scored. A list with NUL bytes is
-    read to its end first.
+    Args:
+        stream: The paths, one a line, or separated by NUL bytes if there is one in what comes first.
     """
-    if b"\0" in stream.peek():
-        entries: Iterable[bytes] = stream.read().split(b"\0")
-    else:
-        entries = (line.rstrip(b"\r\n") for line in stream)
-    yield from (os.fsdecode(entry) for entry in entries if entry.strip())
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._entries: deque[bytes] = deque()
+        self._rest = b""
+        self._separator = b""
+        self._ended = False
+
+    def __next__(self) -> str:
+        while not self._entries:
+            if self._ended:
+                raise StopIteration
+            self._read()
+        return os.fsdecode(self._entries.popleft())
+
+    def ready(self) -> bool:
+        """Says whether the next path, or the end of the list, is there without waiting."""
+        while not (self._entries or self._ended) and _has_something(self._stream):
+            self._read()
+        return bool(self._entries) or self._ended
+
+    def _read(self) -> None:
+        """Reads what is there, and waits where there is nothing."""
+        data = self._stream.read1(_CHUNK)
+        self._ended = not data
+        self._separator = self._separator or next((mark for mark in (b"\0", b"\n") if mark in data), b"")
+        *entries, self._rest = (self._rest + data).split(self._separator or b"\n")
+        if self._ended:
+            entries.append(self._rest)
+        if self._separator != b"\0":
+            entries = [entry.rstrip(b"\r") for entry in entries]
+        self._entries.extend(entry for entry in entries if entry.strip())
+
+
+def _has_something(stream: io.BufferedReader) -> bool:
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except io.UnsupportedOperation:  # no file of the system: whatever it holds is there
+        return True
+
+
+def read_list(stream: io.BufferedReader) -> PathList:
+    """Reads a list of paths: one a line, or separated by NUL bytes."""
+    return PathList(stream)
 
 
 def _standard_input() -> io.BufferedReader:
     stream = sys.stdin.buffer
     # Only a replaced standard input (a notebook, a test) is anything else.
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
-
-
-def _noted(paths: Iterable[str], note: Callable[[str], None], message: str) -> Iterator[str]:
-    empty = True
-    for path in paths:
-        empty = False
-        yield path
-    if empty:
-        note(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -137,7 +137,13 @@ class Scorer(Closable):
         start = perf_counter()
         return self._score(self._sample(picture, start), self._network.run_in_worker)
 
-    def stream(self, pictures: Iterable[Source], *, lookahead: int | None = None) -> Iterator[Score | Failure]:
+    def stream(
+        self,
+        pictures: Iterable[Source],
+        *,
+        lookahead: int | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Score | Failure]:
         """Scores many pictures, several at once, so that every core stays busy.
 
         Every picture gives exactly one result, in the order of `pictures`; one that cannot be scored gives a
@@ -146,14 +152,17 @@ class Scorer(Closable):
         Args:
             pictures: Sources as in a single call; read lazily.
             lookahead: How many pictures may be in work or wait as results, at least 1: the bound on memory. None
-                takes twice as many as are in work at once.
+                takes twice as many as are in work at once. With 1, every result is handed out before the next
+                picture is asked for.
+            ready: For pictures that come one by one: says whether the next one is there already, or that there is
+                none. While it is not, the results of all before it are handed out.
 
         Raises:
             EngineError: When inference fails: no later picture could be scored either.
         """
         workers = self.engine.workers
         ahead = 2 * workers if lookahead is None else lookahead
-        yield from map_ahead(self._score_in_stream, enumerate(pictures), ahead, workers=workers)
+        yield from map_ahead(self._score_in_stream, enumerate(pictures), ahead, workers=workers, ready=ready)
 
     def sample(self, picture: Source) -> Sample:
         """Reads a picture and takes what the network will see of it; raises ImageError as a call does."""

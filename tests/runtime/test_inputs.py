@@ -1,10 +1,12 @@
 import io
 import os
+from contextlib import contextmanager
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepbiq.inputs import read_list
+from deepbiq.inputs import expand, read_list
 
 names = st.lists(
     st.binary(min_size=1, max_size=20).filter(lambda name: name.strip() and b"\0" not in name), min_size=1
@@ -26,14 +28,39 @@ def test_lines_keep_every_byte_but_line_ends(entries):
     assert listed(b"\n".join(entries)) == entries
 
 
-def test_lines_are_read_as_they_come():
+@contextmanager
+def piped():
     reading, writing = os.pipe()
     with open(reading, "rb") as stream, open(writing, "wb", buffering=0) as writer:
-        writer.write(b"one\n")
-        paths = read_list(stream)
+        yield read_list(stream), writer
+
+
+@pytest.mark.parametrize("separator", [b"\n", b"\0"])
+def test_entries_are_read_as_they_come(separator):
+    with piped() as (paths, writer):
+        assert not paths.ready()
+        writer.write(b"one" + separator + b"tw")
+        assert paths.ready()
         assert next(paths) == "one"
-        writer.write(b"two\n")
+        assert not paths.ready()
+        writer.write(b"o" + separator)
+        assert paths.ready()
         assert next(paths) == "two"
+        writer.close()
+        assert paths.ready()
+        assert list(paths) == []
+
+
+def test_the_last_entry_needs_no_separator():
+    with piped() as (paths, writer):
+        writer.write(b"one")
+        writer.close()
+        assert paths.ready()
+        assert list(paths) == ["one"]
+
+
+def test_what_is_no_list_is_always_ready(tmp_path):
+    assert expand([str(tmp_path)], recursive=True, note=lambda _: None).ready()
 
 
 def test_blank_lines_are_no_paths():

@@ -67,13 +67,14 @@ def score(
     if min_score is not None and not SCORE_MIN <= min_score <= SCORE_MAX:
         raise OptionError(f"--min-score is a score, 0..100, got {min_score}")
     counts = _Counts(min_score)
+    paths = expand(pictures, recursive=recursive, note=say)
     maps = None if map_folder is None else MapFolder(map_folder)
     with load(
         bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale, threads=threads
     ) as scorer:
         writer = writer_for(fmt)
         with _progress() as advance:
-            for result in scorer.stream(expand(pictures, recursive=recursive, note=say)):
+            for result in scorer.stream(paths, ready=paths.ready):
                 counts.add(result)
                 writer.write(result)
                 if maps is not None and isinstance(result, Score) and result.path is not None:

@@ -1,5 +1,6 @@
 """The command line as a whole: help, versions, exit codes of a real process."""
 
+import json
 import os
 import resource
 import signal
@@ -15,8 +16,6 @@ from deepbiq.cli.exit_codes import exit_code_of
 from deepbiq.errors import BundleError, CameraError, EngineError, ImageError, OptionError
 from deepbiq.extras import MissingExtraError, require_extra
 
-SEVERAL = 20
-"""More pictures than a stream works on before it gives out the first score."""
 VERBS = ["score", "info", "doctor", "train", "export", "bench", "bench accuracy", "bench overhead"]
 
 
@@ -77,14 +76,25 @@ def test_ctrl_c_ends_with_130(tiny_bundle, samples):
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, **pipes, text=True, preexec_fn=heed)
-    for _ in range(SEVERAL):
-        print(samples[0], file=process.stdin)
-    process.stdin.flush()
+    print(samples[0], file=process.stdin, flush=True)
     assert process.stdout.readline(), "it scores, and will wait for the rest of its list"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_a_program_may_wait_for_each_answer_before_it_asks_again(tiny_bundle, samples, separator):
+    command = [sys.executable, "-m", "deepbiq", "score", "--bundle", str(tiny_bundle), "--format", "jsonl", "-"]
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True) as process:
+        for picture in (samples[0], "missing.jpg", samples[1]):
+            print(picture, end=separator, file=process.stdin, flush=True)
+            assert json.loads(process.stdout.readline())["path"] == str(picture)
+        process.stdin.close()
+        assert process.stdout.read() == ""
+    assert process.returncode == 3
 
 
 def ended_in_shell(redirection, *arguments, environment=(), **options):
