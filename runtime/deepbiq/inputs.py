@@ -21,11 +21,17 @@ class Expansion(Iterator[str]):
     """The paths that the arguments of a command stand for, found lazily and in order; made by `expand`.
 
     Files that are named but missing are among them, so that scoring them names the fault.
+
+    Attributes:
+        unreadable: Folders so far that could not be searched, each of which was noted.
+        unmatched: Patterns so far that no file matched, each of which was noted.
     """
 
     def __init__(self, arguments: Iterable[str], *, recursive: bool, note: Callable[[str], None]) -> None:
         self._recursive = recursive
         self._note = note
+        self.unreadable = 0
+        self.unmatched = 0
         self._listed: PathList | None = None
         self._paths = chain.from_iterable(map(self._expand, arguments))
 
@@ -43,21 +49,34 @@ class Expansion(Iterator[str]):
             self._listed = None
         elif os.path.isdir(argument):  # noqa: PTH112  # a str may hold bytes that Path would keep, too; no gain
             deeper = "" if self._recursive else " (--recursive searches its subfolders)"
-            yield from self._noted(
-                pictures_in(argument, recursive=self._recursive), f"no pictures in folder {argument}{deeper}"
-            )
+            found = pictures_in(argument, recursive=self._recursive, onerror=self._note_unreadable)
+            yield from self._noted(found, f"no pictures in folder {argument}{deeper}")
         elif glob.has_magic(argument) and not os.path.lexists(argument):
-            matches = sorted(glob.iglob(argument, recursive=True))  # noqa: PTH207  # takes whole patterns
-            yield from self._noted(filter(os.path.isfile, matches), f"nothing matches {argument}")
+            yield from self._match(argument)
         else:
             yield argument
 
+    def _match(self, pattern: str) -> Iterator[str]:
+        matches = sorted(glob.iglob(pattern, recursive=True))  # noqa: PTH207  # takes whole patterns
+        for error in _faults_of_search(pattern).values():
+            self._note_unreadable(error)
+        files = [path for path in matches if not os.path.isdir(path)]  # noqa: PTH112
+        if not files:
+            self.unmatched += 1
+            self._note(f"no file matches {pattern}")
+        yield from files
+
+    def _note_unreadable(self, error: OSError) -> None:
+        self.unreadable += 1
+        self._note(f"{error.filename}: it cannot be read: {error.strerror}")
+
     def _noted(self, paths: Iterable[str], message: str) -> Iterator[str]:
+        before = self.unreadable
         empty = True
         for path in paths:
             empty = False
             yield path
-        if empty:
+        if empty and self.unreadable == before:
             self._note(message)
 
 
@@ -68,18 +87,46 @@ def expand(arguments: Iterable[str], *, recursive: bool, note: Callable[[str], N
         arguments: Files, folders, glob patterns (also with `**`), or `-` for a list on standard input, one path
             a line or separated by NUL bytes.
         recursive: Whether folders are searched to the bottom.
-        note: Called with one sentence for each argument that holds no picture.
+        note: Called with one sentence for each argument that holds no picture, and each folder that cannot be
+            searched.
     """
     return Expansion(arguments, recursive=recursive, note=note)
 
 
-def pictures_in(folder: str, *, recursive: bool) -> Iterator[str]:
-    """Lists the pictures of a folder by their endings, sorted, hidden ones left out; links are not followed."""
-    for here, folders, files in os.walk(folder):
+def pictures_in(folder: str, *, recursive: bool, onerror: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Lists the pictures of a folder by their endings, sorted, hidden ones left out; links are not followed.
+
+    Args:
+        folder: Where to look.
+        recursive: Whether it is searched to the bottom.
+        onerror: Called with the error of each folder that cannot be searched; None passes it over.
+    """
+    for here, folders, files in os.walk(folder, onerror=onerror):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
         for name in sorted(files):
             if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith("."):
                 yield os.path.join(here, name)  # noqa: PTH118  # keeps the folder as it was written
+
+
+def _faults_of_search(pattern: str) -> dict[str, OSError]:
+    """Finds where a glob pattern looks but may not, which `glob` passes over: faults by path."""
+    faults = {}
+    while glob.has_magic(pattern):
+        parent, name = os.path.split(pattern)
+        folders = os.path.join(parent or os.curdir, name if name == "**" else "", "")  # noqa: PTH118
+        for folder in glob.iglob(folders, recursive=True):  # noqa: PTH207
+            try:
+                if glob.has_magic(name):
+                    os.scandir(folder).close()
+                else:
+                    os.lstat(os.path.join(folder, name))  # noqa: PTH118
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                error.filename = os.path.normpath(error.filename)
+                faults[error.filename] = error
+        pattern = parent
+    return faults
 
 
 class PathList(Iterator[str]):

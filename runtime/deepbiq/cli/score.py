@@ -19,7 +19,7 @@ from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.graphs import PRECISION_HELP
-from deepbiq.inputs import expand
+from deepbiq.inputs import Expansion, expand
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS
@@ -81,9 +81,10 @@ def score(
                     maps.write(result.path, scorer.overlay(result.path, result))
                 advance()
         writer.finish()
-    if not counts.seen:
+    code = counts.exit_code(paths)
+    if code == USAGE:
         say("nothing to score")
-    raise typer.Exit(counts.exit_code())
+    raise typer.Exit(code)
 
 
 @dataclass
@@ -102,11 +103,13 @@ class _Counts:
         elif self.min_score is not None and result.score < self.min_score:
             self.below += 1
 
-    def exit_code(self) -> int:
-        """A picture that could not be read outranks one below the threshold: nobody knows its score."""
+    def exit_code(self, paths: Expansion) -> int:
+        """A picture that could not be read, or found, outranks one below the threshold: nobody knows its score."""
+        if self.unreadable or paths.unreadable:
+            return UNREADABLE_IMAGE
         if not self.seen:
             return USAGE
-        if self.unreadable:
+        if paths.unmatched:
             return UNREADABLE_IMAGE
         return BELOW_MIN_SCORE if self.below else PASS
 

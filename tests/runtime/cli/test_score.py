@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import json
 import os
@@ -189,6 +190,64 @@ def test_no_permission(score, photos):
     code, _, stderr = score(photos / "a.png", photos / "b.png")
     assert code == 3
     assert "ermission" in stderr
+
+
+@pytest.fixture
+def locked(photos, monkeypatch):
+    """The folder `deeper` of the photos, which nobody may list, not even root."""
+    folder = photos / "deeper"
+    listed, looked_at = os.scandir, os.lstat
+
+    def scandir(path):
+        if os.path.abspath(path) == str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listed(path)
+
+    def lstat(path, **options):
+        if os.path.dirname(os.path.abspath(path)) == str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return looked_at(path, **options)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "lstat", lstat)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[".", "-r"], ["*/*.PNG", "a.png"], ["**/*.png"], ["**/c.PNG", "a.png"], ["*/c.PNG", "a.png"]],
+    ids=" ".join,
+)
+def test_a_folder_that_cannot_be_listed_is_a_fault_and_the_others_are_scored(
+    score, photos, locked, arguments, monkeypatch
+):
+    monkeypatch.chdir(photos)
+    code, stdout, stderr = score(*arguments)
+    assert code == 3
+    assert any("deeper" in line and "Permission denied" in line for line in stderr.splitlines())
+    assert "a.png" in stdout
+
+
+def test_a_folder_alone_that_cannot_be_listed_is_not_called_empty(score, locked):
+    code, stdout, stderr = score(locked)
+    assert (code, stdout) == (3, "")
+    assert stderr == f"deepbiq: {locked}: it cannot be read: Permission denied\n"
+
+
+def test_a_glob_names_what_is_no_readable_file_and_passes_over_folders(score, photos):
+    (photos / "gone.png").symlink_to(photos / "nowhere")
+    (photos / "folder.png").mkdir()
+    code, stdout, stderr = score(photos / "*.png")
+    assert code == 3
+    assert len(stdout.splitlines()) == 2
+    assert stderr == f"deepbiq: {photos / 'gone.png'}: no such file\n"
+
+
+def test_a_pattern_that_matches_nothing_is_a_missing_file_where_others_are_scored(score, photos):
+    code, stdout, stderr = score(photos / "[12].png", photos / "b.png")
+    assert code == 3
+    assert "b.png" in stdout
+    assert stderr == f"deepbiq: no file matches {photos / '[12].png'}\n"
 
 
 def test_maps_are_written_for_every_picture(score, photos, tmp_path):
