@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ from deepbiq.tuning.choice import choose
 
 Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
 """A path, the bytes of a file, or an array (H, W, 3) uint8 in BGR order."""
+
+Result = TypeVar("Result")
 
 _SHORT_STREAM = 4
 """Pictures at a stream's start that are scored as single calls are: a short list pays for no workers' session."""
@@ -126,16 +128,14 @@ class Scorer(Closable):
             ImageError: When the picture cannot be read or must not be scored; the message says why.
             EngineError: When inference fails.
         """
-        start = perf_counter()
-        return self._score(self._sample(picture, start), self._network.run)
+        return self._score_by(self._network.run, picture)
 
     def score_in_worker(self, picture: Source) -> Score:
         """Scores one picture as a call does, but in the calling thread alone.
 
         Up to `engine.workers` calls at once are faster than as many one after the other.
         """
-        start = perf_counter()
-        return self._score(self._sample(picture, start), self._network.run_in_worker)
+        return self._score_by(self._network.run_in_worker, picture)
 
     def stream(
         self,
@@ -160,9 +160,23 @@ class Scorer(Closable):
         Raises:
             EngineError: When inference fails: no later picture could be scored either.
         """
-        workers = self.engine.workers
-        ahead = 2 * workers if lookahead is None else lookahead
-        yield from map_ahead(self._score_in_stream, enumerate(pictures), ahead, workers=workers, ready=ready)
+        yield from self._stream(self._score_by, pictures, lookahead, ready)
+
+    def stream_drawn(
+        self,
+        pictures: Iterable[Source],
+        *,
+        lookahead: int | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> Iterator[tuple[Score, npt.NDArray[np.uint8]] | Failure]:
+        """Scores many pictures as `stream` does, and draws each one's quality map over the pixels that were scored.
+
+        Nothing is read twice. Arguments and errors are those of `stream`; an overlay waits with its result.
+
+        Returns:
+            For each picture its `Score` and what `overlay` draws, or a `Failure`.
+        """
+        yield from self._stream(self._score_and_draw_by, pictures, lookahead, ready)
 
     def sample(self, picture: Source) -> Sample:
         """Reads a picture and takes what the network will see of it; raises ImageError as a call does."""
@@ -214,7 +228,9 @@ class Scorer(Closable):
         bgr = bring_to_scale(decoded.bgr, self.setting.scale)
         sampled = sample(bgr, self.setting.plan, self.setting.size, self.setting.stride)
         sample_end = perf_counter()
-        return _Sampled(sampled, _path_of(picture), decoded.warnings, decode_end - start, sample_end - decode_end)
+        return _Sampled(
+            bgr, sampled, _path_of(picture), decoded.warnings, decode_end - start, sample_end - decode_end
+        )
 
     def _features(self, sampled: Sample, features_of: FeaturesOf) -> npt.NDArray[np.float32]:
         images, setting = sampled.images, self.setting
@@ -239,13 +255,34 @@ class Scorer(Closable):
             return judge_windows(features, sampled, heads, setting.pooling, setting.stride, setting.outer_windows)
         return judge_crops(features, sampled, heads, setting.pooling, setting.stride)
 
-    def _score_in_stream(self, numbered: tuple[int, Source]) -> Score | Failure:
-        number, picture = numbered
-        score = self if number < _SHORT_STREAM else self.score_in_worker
-        try:
-            return score(picture)
-        except ImageError as error:
-            return Failure(error=str(error), path=_path_of(picture), **self.identity())
+    def _stream(
+        self,
+        work: Callable[[FeaturesOf, Source], Result],
+        pictures: Iterable[Source],
+        lookahead: int | None,
+        ready: Callable[[], bool],
+    ) -> Iterator[Result | Failure]:
+        def work_on(numbered: tuple[int, Source]) -> Result | Failure:
+            number, picture = numbered
+            network = self._network
+            try:
+                return work(network.run if number < _SHORT_STREAM else network.run_in_worker, picture)
+            except ImageError as error:
+                return Failure(error=str(error), path=_path_of(picture), **self.identity())
+
+        workers = self.engine.workers
+        ahead = 2 * workers if lookahead is None else lookahead
+        yield from map_ahead(work_on, enumerate(pictures), ahead, workers=workers, ready=ready)
+
+    def _score_by(self, run: FeaturesOf, picture: Source) -> Score:
+        start = perf_counter()
+        return self._score(self._sample(picture, start), run)
+
+    def _score_and_draw_by(self, run: FeaturesOf, picture: Source) -> tuple[Score, npt.NDArray[np.uint8]]:
+        start = perf_counter()
+        item = self._sample(picture, start)
+        result = self._score(item, run)
+        return result, overlay(item.bgr, result.quality_map, self.setting.stride)
 
     def _score(self, item: _Sampled, run: FeaturesOf) -> Score:
         infer_start = perf_counter()
@@ -329,6 +366,7 @@ class Identity(TypedDict):
 class _Sampled:
     """A picture on its way from decoding to the network, with the seconds that it has taken."""
 
+    bgr: npt.NDArray[np.uint8]
     sample: Sample
     path: str | None
     warnings: tuple[str, ...]

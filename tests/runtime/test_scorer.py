@@ -12,6 +12,7 @@ import deepbiq
 from deepbiq.bundle import write_bundle
 from deepbiq.crops import pad_to_size
 from deepbiq.pooling import POOLINGS
+from deepbiq.result import Failure
 from tests.conftest import reseal, tiny_files, tiny_manifest
 from tests.tiny_model import SIZE, STRIDE, inside_windows_graph
 
@@ -207,6 +208,21 @@ def test_stream_reads_lazily(tiny_bundle, picture):
             next(results)
         results.close()
     assert len(taken) <= 6
+
+
+def test_overlays_of_a_stream_show_what_was_scored_and_nothing_is_read_twice(tiny_bundle, picture, png, tmp_path):
+    sources = [png, tmp_path / "missing.png", png.read_bytes(), picture]
+    with deepbiq.load(tiny_bundle) as scorer:
+        expected = scorer(png)
+        drawn = scorer.overlay(png, expected)
+        results = scorer.stream_drawn(sources, lookahead=1)
+        found = [next(results)]
+        png.unlink()
+        found += results
+    assert [isinstance(result, Failure) for result in found] == [False, True, False, False]
+    for result in (found[0], found[2], found[3]):
+        assert result[0].score == expected.score
+        np.testing.assert_array_equal(result[1], drawn)
 
 
 def test_calls_from_several_threads_agree(tiny_bundle, picture):

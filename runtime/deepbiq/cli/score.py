@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,9 @@ from deepbiq.plans import PLAN_HELP
 from deepbiq.pooling import POOLINGS
 from deepbiq.result import Failure, Score
 from deepbiq.scale import SCALE_HELP
+
+if TYPE_CHECKING:
+    from deepbiq.scorer import Scorer
 
 
 def score(
@@ -60,7 +63,7 @@ def score(
     scored. Pictures larger than the bundle's training scale are looked at reduced to it (see --scale).
 
     Exit codes: 0 all pass, 1 a picture is below --min-score, 2 usage, nothing to score, or an output cannot be
-    written, 3 a picture could not be read, 4 bundle or engine unusable, or an unexpected error.
+    written, 3 a picture could not be read or found, 4 bundle or engine unusable, or an unexpected error.
     """
     from deepbiq.scorer import load
 
@@ -73,18 +76,31 @@ def score(
         bundle, engine=engine, precision=precision, plan=plan, pool=pool, scale=scale, threads=threads
     ) as scorer:
         writer = writer_for(fmt)
-        with _progress() as advance:
-            for result in scorer.stream(paths, ready=paths.ready):
-                counts.add(result)
-                writer.write(result)
-                if maps is not None and isinstance(result, Score) and result.path is not None:
-                    maps.write(result.path, scorer.overlay(result.path, result))
-                advance()
-        writer.finish()
-    code = counts.exit_code(paths)
-    if code == USAGE:
+        try:
+            with _progress() as advance:
+                for result in _results(scorer, paths, maps):
+                    counts.add(result)
+                    writer.write(result)
+                    advance()
+        finally:
+            writer.finish()
+    code = counts.exit_code(paths, maps)
+    if code == USAGE and not counts.seen:
         say("nothing to score")
     raise typer.Exit(code)
+
+
+def _results(scorer: Scorer, paths: Expansion, maps: MapFolder | None) -> Iterator[Score | Failure]:
+    if maps is None:
+        yield from scorer.stream(paths, ready=paths.ready)
+        return
+    for result in scorer.stream_drawn(paths, ready=paths.ready):
+        if isinstance(result, Failure):
+            yield result
+        else:
+            score, overlay_bgr = result
+            maps.write(score.path or "", overlay_bgr)
+            yield score
 
 
 @dataclass
@@ -103,15 +119,13 @@ class _Counts:
         elif self.min_score is not None and result.score < self.min_score:
             self.below += 1
 
-    def exit_code(self, paths: Expansion) -> int:
+    def exit_code(self, paths: Expansion, maps: MapFolder | None) -> int:
         """A picture that could not be read, or found, outranks one below the threshold: nobody knows its score."""
-        if self.unreadable or paths.unreadable:
+        if self.unreadable or paths.unreadable or (self.seen and paths.unmatched):
             return UNREADABLE_IMAGE
-        if not self.seen:
-            return USAGE
-        if paths.unmatched:
-            return UNREADABLE_IMAGE
-        return BELOW_MIN_SCORE if self.below else PASS
+        if self.below:
+            return BELOW_MIN_SCORE
+        return USAGE if not self.seen or (maps is not None and maps.unwritten) else PASS
 
 
 def _progress() -> AbstractContextManager[Callable[[], None]]:

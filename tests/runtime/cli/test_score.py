@@ -3,10 +3,14 @@ import errno
 import io
 import json
 import os
+import shutil
 import stat
 
 import cv2
 import pytest
+
+from deepbiq.errors import EngineError
+from deepbiq.scorer import Scorer
 
 
 def rows(stdout):
@@ -257,6 +261,47 @@ def test_maps_are_written_for_every_picture(score, photos, tmp_path):
     assert sorted(path.name for path in maps.iterdir()) == ["a.png.2.map.png", "a.png.map.png", "c.PNG.map.png"]
     assert cv2.imread(str(maps / "a.png.map.png")).shape == (100, 130, 3)
     assert stat.S_IMODE((maps / "a.png.map.png").stat().st_mode) & 0o444
+
+
+def test_maps_of_pictures_with_long_names_are_written(score, photos, tmp_path):
+    for name in ("a" * 251 + ".png", "é" * 125 + "1.png", "é" * 125 + "2.png"):
+        shutil.copy(photos / "b.png", photos / name)
+    maps = tmp_path / "maps"
+    assert score(photos, "--map", maps)[0] == 0
+    names = [
+        "a.png.map.png",
+        "a" * 200 + ".map.png",
+        "b.png.map.png",
+        *["é" * 100 + end for end in (".2.map.png", ".map.png")],
+    ]
+    assert sorted(path.name for path in maps.iterdir()) == sorted(names)
+
+
+def test_a_map_that_cannot_be_written_is_one_line_and_the_others_are_scored(score, photos, tmp_path):
+    maps = tmp_path / "maps"
+    (maps / "a.png.map.png").mkdir(parents=True)
+    code, stdout, stderr = score(photos, "--map", maps, "--format", "json")
+    assert code == 2
+    assert [row["error"] for row in json.loads(stdout)] == [None, None]
+    assert stderr == (
+        f"deepbiq: {photos / 'a.png'}: its map {maps / 'a.png.map.png'} cannot be written: Is a directory\n"
+    )
+    assert (maps / "b.png.map.png").is_file()
+    assert score(photos, "--map", maps, "--min-score", "20")[0] == 1
+    assert score(photos, "missing.png", "--map", maps)[0] == 3
+
+
+def test_json_is_closed_where_the_engine_fails(score, photos, monkeypatch):
+    streamed = Scorer.stream
+
+    def failing(scorer, pictures, **options):
+        yield next(streamed(scorer, pictures, **options))
+        raise EngineError("out of memory")
+
+    monkeypatch.setattr(Scorer, "stream", failing)
+    code, stdout, _ = score(photos, "--format", "json")
+    assert code == 4
+    assert [row["path"] for row in json.loads(stdout)] == [str(photos / "a.png")]
 
 
 def test_a_map_folder_that_cannot_be_made_is_a_usage_error(score, photos):
