@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypedDict, TypeVar
@@ -49,7 +50,7 @@ def load(
     precision: str = "auto",
     plan: str | None = None,
     pool: str | None = None,
-    scale: str = "auto",
+    scale: str | int = "auto",
     threads: int | None = None,
     limits: Limits | None = None,
 ) -> Scorer:
@@ -74,17 +75,21 @@ def load(
         BundleError: When the bundle is damaged or lacks what was asked for.
         EngineError: When the engine cannot be created.
     """
-    if threads is not None and threads < 1:
-        raise OptionError(f"threads must be at least 1, got {threads}")
-    wanted_plan = None if plan is None else parse_plan(plan)
+    if threads is not None and not _is_count(threads):
+        raise OptionError(f"threads must be a whole number, at least 1, got {threads!r}")
+    wanted_plan = None if plan is None else parse_plan(str(plan))
     wanted_pooling = None if pool is None else parse_pooling(pool)
     opened = open_bundle(default_bundle_path() if bundle is None else Path(bundle))
     try:
-        setting = settle(opened, wanted_plan, wanted_pooling, scale)
+        setting = settle(opened, wanted_plan, wanted_pooling, str(scale))
         running = _start_engine(opened, setting, Configuration(engine, precision, threads))
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{opened.path}: the manifest lacks or misstates {error}") from error
+    except KeyError as error:
+        raise BundleError(f"{opened.path}: the manifest lacks {error}") from error
     return Scorer(opened, setting, running, Limits() if limits is None else limits)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and int(value) >= 1
 
 
 def _start_engine(bundle: Bundle, setting: Setting, wanted: Configuration) -> Engine:

@@ -142,7 +142,7 @@ def test_results_cannot_be_changed(tiny_bundle, picture):
 
 def test_the_scale_policy_decides_what_is_seen(tiny_bundle):
     picture = np.zeros((512, 768, 3), np.uint8)
-    cells = {"auto": (8, 12), "native": (16, 24), "100": (4, 5)}
+    cells = {"auto": (8, 12), "native": (16, 24), "100": (4, 5), 100: (4, 5)}
     for scale, shape in cells.items():
         with deepbiq.load(tiny_bundle, scale=scale) as scorer:
             assert scorer(picture).quality_map.shape == shape
@@ -272,7 +272,12 @@ def test_a_manifest_that_lacks_something_is_a_bundle_error(tiny_bundle, lost):
         ({"plan": "sparse"}, deepbiq.OptionError, "sparse"),
         ({"pool": "median"}, deepbiq.OptionError, "median"),
         ({"scale": "huge"}, deepbiq.OptionError, "huge"),
+        ({"scale": 50}, deepbiq.OptionError, "50"),
+        ({"scale": 384.0}, deepbiq.OptionError, "unknown scale '384.0'"),
         ({"threads": 0}, deepbiq.OptionError, "threads"),
+        ({"threads": 1.5}, deepbiq.OptionError, "threads must be a whole number, at least 1, got 1.5"),
+        ({"threads": "2"}, deepbiq.OptionError, "threads must be a whole number, at least 1, got '2'"),
+        ({"plan": 25}, deepbiq.OptionError, "unknown plan '25'"),
         ({"engine": "tensorrt"}, deepbiq.EngineError, "tensorrt"),
         ({"precision": "int8"}, deepbiq.BundleError, "int8"),
         ({"plan": "random:9", "pool": "concat"}, deepbiq.OptionError, "random:25"),
