@@ -95,10 +95,16 @@ def _print(bundle: Bundle) -> None:
         console.print(_metrics_table(metrics))
 
 
-def _words(value: object) -> str:
+def _words(value: object, separator: str = "; ") -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{key.replace('_', ' ')}: {item}" for key, item in value.items())
+        return separator.join(_entry(key.replace("_", " "), item) for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
     return str(value)
+
+
+def _entry(key: str, value: object) -> str:
+    return f"{key} ({_words(value, ', ')})" if isinstance(value, Mapping) else f"{key}: {_words(value)}"
 
 
 def _metrics_table(metrics: list[Mapping[str, Any]]) -> Any:

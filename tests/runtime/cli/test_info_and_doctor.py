@@ -25,6 +25,13 @@ def test_info_shows_the_bundle(run, tiny_bundle):
         assert words in " ".join(stdout.split())
 
 
+def test_info_tells_nested_facts_in_words(run, tiny_bundle):
+    facts = {"name": "x", "scale": {"low": 0.0, "drawn": {"by_scene": True}}, "parts": ["a", "b"]}
+    write_bundle(tiny_bundle, {**tiny_manifest(), "trained_on": facts}, tiny_files())
+    _, stdout, _ = run("info", tiny_bundle)
+    assert "name: x; scale (low: 0.0, drawn (by scene: True)); parts: a, b" in " ".join(stdout.split())
+
+
 def test_info_as_json_is_the_manifest(run, tiny_bundle):
     code, stdout, _ = run("info", tiny_bundle, "--format", "json")
     shown = json.loads(stdout)
