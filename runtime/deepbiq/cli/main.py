@@ -149,6 +149,8 @@ def main() -> None:
     except StandardStreamError as error:
         code = USAGE
         _tell(f"deepbiq: {error}\n")
+    except KeyboardInterrupt:  # while the last output waits for a reader that takes nothing
+        os._exit(INTERRUPTED)
     except BaseException:  # noqa: BLE001  # nothing may end with Python's own 1
         code = UNEXPECTED
         _tell(traceback.format_exc())
@@ -183,6 +185,6 @@ def _tell(text: str) -> None:
 
 def _end(code: int) -> NoReturn:
     """Ends the process without taking the interpreter and ONNX Runtime apart: a tenth of a short call."""
-    with suppress(OSError):
+    with suppress(OSError, KeyboardInterrupt):
         _finish()
     os._exit(code)
