@@ -63,7 +63,7 @@ class Expansion(Iterator[str]):
         files = [path for path in matches if not os.path.isdir(path)]  # noqa: PTH112
         if not files:
             self.unmatched += 1
-            self._note(f"no file matches {pattern}")
+            self._note(f"nothing matches {pattern}{' but folders' if matches else ''}")
         yield from files
 
     def _note_unreadable(self, error: OSError) -> None:

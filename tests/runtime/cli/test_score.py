@@ -251,7 +251,13 @@ def test_a_pattern_that_matches_nothing_is_a_missing_file_where_others_are_score
     code, stdout, stderr = score(photos / "[12].png", photos / "b.png")
     assert code == 3
     assert "b.png" in stdout
-    assert stderr == f"deepbiq: no file matches {photos / '[12].png'}\n"
+    assert stderr == f"deepbiq: nothing matches {photos / '[12].png'}\n"
+
+
+def test_a_pattern_that_matches_only_folders_says_so(score, photos):
+    code, _, stderr = score(photos / "deep*")
+    assert code == 2
+    assert f"nothing matches {photos / 'deep*'} but folders" in stderr
 
 
 def test_maps_are_written_for_every_picture(score, photos, tmp_path):
