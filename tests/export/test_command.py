@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from deepbiq.cli.exit_codes import UNUSABLE_MODEL
 from deepbiq.errors import BundleError, OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq_export.command import export
@@ -61,7 +62,7 @@ def test_a_folder_that_is_no_bundle_is_refused_before_the_checkpoint_is_read(run
     pytest.importorskip("onnxscript", reason="needs the extra deepbiq[export]")
     (tmp_path / "notes.txt").write_text("mine")
     result = run(str(tmp_path / "nowhere"), "--out", str(tmp_path), "--golden", SAMPLES)
-    refused(result, BundleError, "exists and is not a bundle")
+    refused(result, BundleError, "exists and is not a bundle", UNUSABLE_MODEL)
 
 
 def test_a_folder_without_checkpoint_is_refused(run, tmp_path):
