@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
+
+from deepbiq.files import write_atomically
 
 torch = pytest.importorskip("torch", reason="needs the extra deepbiq[train]")
 pytest.importorskip("safetensors", reason="needs the extra deepbiq[train]")
@@ -73,12 +76,53 @@ def test_a_folder_without_description_is_refused(tmp_path):
         read_checkpoint(tmp_path)
 
 
-def test_an_interrupted_write_is_no_checkpoint(folder, network, monkeypatch):
-    def interrupt(path, data):
-        raise KeyboardInterrupt
+def files_of(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
-    monkeypatch.setattr("deepbiq_training.checkpoint.write_atomically", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_checkpoint(folder, {"backbone": "efficientnet_lite0"}, network, REGRESSORS)
-    with pytest.raises(CheckpointError):
+
+@pytest.fixture
+def rewrite(folder, monkeypatch):
+    """Writes another checkpoint into the folder, which fails at one of its files."""
+
+    def rewrite(failing, error):
+        def write(path, data):
+            if failing in path.name:
+                raise error
+            write_atomically(path, data)
+
+        description = {"backbone": "efficientnet_lite0", "seed": 4}
+        with monkeypatch.context() as patch:
+            patch.setattr("deepbiq_training.checkpoint.write_atomically", write)
+            with pytest.raises(type(error)):
+                write_checkpoint(folder, description, EfficientNetLite0(), {"regressors/dense.npz": b"other"})
+
+    return rewrite
+
+
+@pytest.mark.parametrize("failing", [BACKBONE_FILE, "dense.npz", DESCRIPTION])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_write_that_fails_keeps_the_old_checkpoint(folder, rewrite, failing, error):
+    before = files_of(folder)
+    rewrite(failing, error)
+    checkpoint = read_checkpoint(folder)
+    assert (checkpoint.description["seed"], checkpoint.regressors) == (3, REGRESSORS)
+    assert files_of(folder) == before
+
+
+def test_a_write_that_is_killed_before_its_files_have_their_names_is_whole(folder, network, monkeypatch):
+    before = files_of(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("deepbiq_training.checkpoint._settle", lambda folder, names: None)
+        description = {"backbone": "efficientnet_lite0", "seed": 4}
+        write_checkpoint(folder, description, network, {"regressors/dense.npz": b"other"})
+    assert read_checkpoint(folder).regressors == {"regressors/dense.npz": b"other"}
+    write_checkpoint(folder, {**description, "seed": 5}, network, {"regressors/dense.npz": b"third"})
+    assert read_checkpoint(folder).regressors == {"regressors/dense.npz": b"third"}
+    assert files_of(folder) == before
+
+
+def test_a_first_write_that_fails_is_no_checkpoint(folder, rewrite):
+    (folder / DESCRIPTION).unlink()
+    rewrite(DESCRIPTION, KeyboardInterrupt())
+    with pytest.raises(CheckpointError, match="no checkpoint of a finished training"):
         read_checkpoint(folder)

@@ -1,14 +1,15 @@
 """The checkpoint that training leaves: a folder that `deepbiq export` turns into a bundle.
 
-`backbone.safetensors` and `regressors/*.npz` are written first, `checkpoint.json` with their SHA-256 last: a folder
-whose writing was interrupted is never taken for a checkpoint.
+`backbone.safetensors` and `regressors/*.npz` are written first, beside those of the checkpoint that they replace,
+then `checkpoint.json` with their SHA-256, then they take their names. Interrupted at any moment, the folder holds
+the old checkpoint or the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ from deepbiq_training.backbones import Backbone, restore_backbone
 SCHEMA = 1
 DESCRIPTION = "checkpoint.json"
 BACKBONE_FILE = "backbone.safetensors"
+_NEW = ".new"
 
 
 class CheckpointError(DeepBIQError, ValueError):
@@ -55,18 +57,20 @@ def write_checkpoint(
         regressors: npz bytes by path inside the folder.
 
     Raises:
-        OSError: When the disk is full or the folder not writable.
+        OSError: When the disk is full or the folder not writable; the old checkpoint is then still there.
     """
     from safetensors.torch import save
 
     files = {BACKBONE_FILE: save(backbone.state_dict()), **regressors}
-    (folder / DESCRIPTION).unlink(missing_ok=True)
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / name, data)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     text = json.dumps({"schema": SCHEMA, **description, "files": digests}, indent=2)
-    write_atomically(folder / DESCRIPTION, text.encode() + b"\n")
+    try:
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(_new_file(folder, name, digests[name]), data)
+        write_atomically(folder / DESCRIPTION, text.encode() + b"\n")
+    finally:
+        _settle(folder, files)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -102,9 +106,30 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return dict(description)
 
 
-def _read_file(folder: Path, name: str, digest: str) -> bytes:
+def _new_file(folder: Path, name: str, digest: str) -> Path:
+    """Names a file of a checkpoint before it takes its own name."""
+    return folder / f"{name}.{digest}{_NEW}"
+
+
+def _settle(folder: Path, names: Iterable[str]) -> None:
+    """Gives the new files that `checkpoint.json` tells of their own names, and deletes the others."""
     try:
-        data = (folder / name).read_bytes()
+        told = _read_description(folder)["files"]
+    except CheckpointError:
+        told = {}
+    for name in names:
+        wanted = _new_file(folder, name, told.get(name, ""))
+        for path in (folder / name).parent.glob(f"{Path(name).name}.*{_NEW}"):
+            if path == wanted:
+                path.replace(folder / name)
+            else:
+                path.unlink()
+
+
+def _read_file(folder: Path, name: str, digest: str) -> bytes:
+    new = _new_file(folder, name, digest)
+    try:
+        data = (new if new.exists() else folder / name).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{folder}: {name} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != digest:
