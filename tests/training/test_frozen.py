@@ -23,7 +23,7 @@ from deepbiq.plans import Plan  # noqa: E402
 from deepbiq.pooling import POOLINGS  # noqa: E402
 from deepbiq.regression import regressors_from_npz  # noqa: E402
 from deepbiq_training.backbones import WeightsError  # noqa: E402
-from deepbiq_training.checkpoint import BACKBONE_FILE, DESCRIPTION, read_checkpoint  # noqa: E402
+from deepbiq_training.checkpoint import BACKBONE_FILE, DESCRIPTION, CheckpointError, read_checkpoint  # noqa: E402
 from deepbiq_training.families import FAMILIES  # noqa: E402
 from deepbiq_training.frozen import FrozenSettings, read_parts, train_frozen  # noqa: E402
 from deepbiq_training.heads import HEADS  # noqa: E402
@@ -183,6 +183,46 @@ def test_a_full_disk_keeps_the_old_checkpoint_or_none(settings, only_dense, monk
     assert not any(path.is_file() for path in settings.out.rglob("*"))
     train_frozen(settings)
     assert np.isfinite(read_checkpoint(settings.out).description["metrics"][0]["srocc"])
+
+
+def change_description(folder, change):
+    told = json.loads((folder / DESCRIPTION).read_text())
+    change(told)
+    (folder / DESCRIPTION).write_text(json.dumps(told))
+
+
+def tell_of_a_fine_tuning(told):
+    told["fine_tuning"] = {"recipe": {"loss": "both"}, "pre_trained": told["weights"]}
+
+
+def test_a_finished_checkpoint_of_other_settings_is_kept(settings, only_dense, sampled):
+    train_frozen(settings)
+    before = (settings.out / DESCRIPTION).read_bytes()
+    sampled["interrupt_at"] = sampled["count"]
+    with pytest.raises(
+        CheckpointError, match=r"other settings: .*seed was 0, now it is 1.*another folder"
+    ) as caught:
+        train_frozen(replace(settings, seed=1))
+    assert exit_code_of(caught.value) == USAGE
+    table = settings.root / "Train (Images and MOS).csv"
+    table.write_text(table.read_text().replace("0.091", "0.092"))
+    with pytest.raises(
+        CheckpointError, match=r"settings: (training|validation) pictures was \d+ \(\w+\), now it is"
+    ):
+        train_frozen(settings)
+    assert (settings.out / DESCRIPTION).read_bytes() == before
+    change_description(settings.out, tell_of_a_fine_tuning)
+    with pytest.raises(CheckpointError, match="training was fine-tuned, now it is frozen"):
+        train_frozen(settings)
+
+
+def test_an_older_checkpoint_that_tells_no_pictures_may_be_trained_again(settings, only_dense):
+    train_frozen(settings)
+    change_description(settings.out, lambda told: told.pop("pictures"))
+    train_frozen(settings)
+    assert set(read_checkpoint(settings.out).description["pictures"]) == {
+        "training pictures", "validation pictures"
+    }  # fmt: skip
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     from safetensors.torch import load
 
-    description = _read_description(folder)
+    description = read_description(folder)
     try:
         files = {name: _read_file(folder, name, digest) for name, digest in description["files"].items()}
         backbone = restore_backbone(description["backbone"], load(files.pop(BACKBONE_FILE)))
@@ -90,12 +90,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(description, backbone, files)
 
 
-def versions_of(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
-    """Lists deepbiq's version and those of libraries, as they say: OpenCV may have no package to ask."""
-    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
+def read_description(folder: Path) -> dict[str, Any]:
+    """Reads what a checkpoint says of itself.
 
-
-def _read_description(folder: Path) -> dict[str, Any]:
+    Raises:
+        CheckpointError: When the folder is no checkpoint.
+    """
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
     except (OSError, ValueError) as error:
@@ -106,6 +106,11 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return dict(description)
 
 
+def versions_of(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
+    """Lists deepbiq's version and those of libraries, as they say: OpenCV may have no package to ask."""
+    return {"deepbiq": deepbiq.__version__, **{name: str(found.__version__) for name, found in libraries.items()}}
+
+
 def _new_file(folder: Path, name: str, digest: str) -> Path:
     """Names a file of a checkpoint before it takes its own name."""
     return folder / f"{name}.{digest}{_NEW}"
@@ -114,7 +119,7 @@ def _new_file(folder: Path, name: str, digest: str) -> Path:
 def _settle(folder: Path, names: Iterable[str]) -> None:
     """Gives the new files that `checkpoint.json` tells of their own names, and deletes the others."""
     try:
-        told = _read_description(folder)["files"]
+        told = read_description(folder)["files"]
     except CheckpointError:
         told = {}
     for name in names:

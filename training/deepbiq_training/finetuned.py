@@ -11,12 +11,19 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from deepbiq_training.backbones import WeightsOrigin
+from deepbiq_training.configuration import check_out
 from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.loop import FineTuned, fine_tune
 from deepbiq_training.finetuning.origin import fine_tuned_origin
 from deepbiq_training.finetuning.recipe import Recipe, fitting_crop_size
-from deepbiq_training.frozen import Agreements, FrozenSettings, fit_and_write, load_pretrained, read_parts
+from deepbiq_training.frozen import (
+    Agreements,
+    FrozenSettings,
+    describe_start,
+    fit_and_write,
+    load_pretrained,
+    read_parts,
+)
 
 FOLDER = "fine-tuning"
 """Inside the checkpoint's folder: state, best weights, log and learning curves."""
@@ -53,7 +60,7 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
         WeightsError: When the weights are not the backbone's.
         OptionError: When the parts or the recipe do not fit the data set or the network.
         EmptyClassError: When the loss is `classes` and a class has no member.
-        CheckpointError: When the folder holds a fine-tuning with other settings.
+        CheckpointError: When the folder holds a fine-tuning or a finished checkpoint with other settings.
         TrainingError: When the loss is no longer a number.
         OSError: When the disk is full or a folder not writable.
     """
@@ -64,6 +71,8 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     # A crop size that does not fit is found before the data set is read.
     fitting_crop_size(recipe.crop_size, backbone.spec.input_size, backbone.spec.stride)
     parts = read_parts(data)
+    begun = {"recipe": asdict(recipe), "pre_trained": asdict(origin)}
+    check_out(data.out, {**describe_start(data, parts, backbone, origin), "fine_tuning": begun})
     task = Task(
         training=parts.training_pictures,
         validation=parts.validation_pictures,
@@ -75,16 +84,14 @@ def train_finetuned(settings: FineTuneSettings) -> Agreements | None:
     if not fabric.is_global_zero:
         return None
     _LOG.info("fine-tuned for %d steps in %.0f s", tuned.progress.step, tuned.progress.seconds)
-    extra = {"fine_tuning": _describe(tuned, origin, recipe, fabric.world_size)}
+    extra = {"fine_tuning": {**begun, **_describe(tuned, fabric.world_size)}}
     tuned_origin = fine_tuned_origin(tuned.backbone, origin, data.data_set.name)
     return fit_and_write(data, parts, tuned.backbone, tuned_origin, extra, tuned.last_layer)
 
 
-def _describe(tuned: FineTuned, before: WeightsOrigin, recipe: Recipe, devices: int) -> dict[str, object]:
+def _describe(tuned: FineTuned, devices: int) -> dict[str, object]:
     progress = tuned.progress
     return {
-        "recipe": asdict(recipe),
-        "pre_trained": asdict(before),
         "devices": devices,
         "steps": progress.step,
         "seconds": round(progress.seconds),

@@ -22,6 +22,7 @@ from deepbiq.pooling import Pooling
 from deepbiq.regression import LinearRegressor, regressors_to_npz
 from deepbiq_training.backbones import Backbone, WeightsOrigin, load_backbone
 from deepbiq_training.checkpoint import versions_of, write_checkpoint
+from deepbiq_training.configuration import check_out, picture_digest
 from deepbiq_training.default_pooling import default_pooling
 from deepbiq_training.extraction import extract_features
 from deepbiq_training.families import FAMILIES, Family
@@ -76,11 +77,14 @@ def train_frozen(settings: FrozenSettings) -> Agreements:
     Raises:
         DataSetError: When the data set is incomplete or pictures cannot be read.
         WeightsError: When the weights are not the backbone's.
+        CheckpointError: When the folder holds a finished checkpoint of other settings.
         OptionError: When the validation part leaves nothing to train on, or the backbone needs other files.
         OSError: When the disk is full or a folder not writable.
     """
     backbone, origin = load_pretrained(settings)
-    return fit_and_write(settings, read_parts(settings), backbone, origin, {})
+    parts = read_parts(settings)
+    check_out(settings.out, describe_start(settings, parts, backbone, origin))
+    return fit_and_write(settings, parts, backbone, origin, {})
 
 
 def load_pretrained(settings: FrozenSettings) -> tuple[Backbone, WeightsOrigin]:
@@ -124,6 +128,14 @@ class Parts:
         """Pictures that choose."""
         return self._taken(self.validation)
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Checksums of both, by which other pictures or scores are found out."""
+        return {
+            "training pictures": picture_digest(self.training_pictures),
+            "validation pictures": picture_digest(self.validation_pictures),
+        }
+
     def _taken(self, chosen: npt.NDArray[np.bool_]) -> list[RatedPicture]:
         return [picture for picture, taken in zip(self.pictures, chosen, strict=True) if taken]
 
@@ -143,6 +155,29 @@ def read_parts(settings: FrozenSettings) -> Parts:
     validation = draw_part(scenes, settings.validation_pictures, settings.seed)
     _LOG.info("%d pictures, %d scenes, %d pictures to validate", len(scenes), scenes.max() + 1, validation.sum())
     return Parts(split, pictures, scenes, scene_rule, validation)
+
+
+def describe_start(
+    settings: FrozenSettings, parts: Parts, backbone: Backbone, origin: WeightsOrigin
+) -> dict[str, object]:
+    """Composes what `checkpoint.json` says of a training's data and start, JSON-ready."""
+    return {
+        "backbone": backbone.spec.name,
+        "weights": asdict(origin),
+        "data_set": {
+            "name": settings.data_set.name,
+            "split": parts.split,
+            "pictures": len(parts.pictures),
+            "scale": settings.data_set.scale.describe(),
+        },
+        "validation": {
+            **_describe_split(parts.scenes, parts.validation, settings.seed),
+            "same_scene": parts.scene_rule,
+        },
+        "pictures": parts.digests,
+        "training_scale": {"short_side": settings.short_side},
+        "seed": settings.seed,
+    }
 
 
 def fit_and_write(
@@ -178,20 +213,7 @@ def fit_and_write(
     }
     agreements = _by_plan(fitted)
     description = {
-        "backbone": backbone.spec.name,
-        "weights": asdict(origin),
-        "data_set": {
-            "name": settings.data_set.name,
-            "split": parts.split,
-            "pictures": len(parts.pictures),
-            "scale": settings.data_set.scale.describe(),
-        },
-        "validation": {
-            **_describe_split(parts.scenes, parts.validation, settings.seed),
-            "same_scene": parts.scene_rule,
-        },
-        "training_scale": {"short_side": settings.short_side},
-        "seed": settings.seed,
+        **describe_start(settings, parts, backbone, origin),
         **extra,
         **_describe_fits(fitted, agreements),
         "versions": _versions(),

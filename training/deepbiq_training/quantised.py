@@ -20,6 +20,7 @@ from deepbiq.pooling import head_of
 from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, versions_of, write_checkpoint
+from deepbiq_training.configuration import check_out
 from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.origin import trained_origin
@@ -73,8 +74,8 @@ def train_quantised(settings: QuantiseSettings) -> list[Round] | None:
         every device but the first.
 
     Raises:
-        CheckpointError: When the checkpoint is not an intact one, or the folder holds a training with other
-            settings.
+        CheckpointError: When the checkpoint is not an intact one, or the folder holds a training or a finished
+            checkpoint with other settings.
         DataSetError: When the data set is incomplete or pictures cannot be read.
         OptionError: When the pictures are not those of the checkpoint, or the recipe does not fit the network.
         TrainingError: When the loss is no longer a number.
@@ -91,6 +92,12 @@ def train_quantised(settings: QuantiseSettings) -> list[Round] | None:
     fabric = Fabric(devices=settings.devices, num_nodes=settings.nodes)
     fabric.launch()
     task = _task(checkpoint, settings)
+    begun = {
+        "recipe": asdict(settings.recipe),
+        "seed": settings.seed,
+        "weights_before": asdict(WeightsOrigin(**checkpoint.description["weights"])),
+    }
+    check_out(settings.out, {**checkpoint.description, "qat": begun})
     trained = fine_tune_quantised(
         checkpoint.backbone, regressor, task, settings.recipe, fabric=fabric, folder=settings.out / FOLDER
     )
@@ -101,7 +108,7 @@ def train_quantised(settings: QuantiseSettings) -> list[Round] | None:
             "no round was better than the network as it was, which is kept: take more steps or another rate"
         )
     write_checkpoint(
-        settings.out, _describe(checkpoint, trained, settings), trained.backbone, checkpoint.regressors
+        settings.out, _describe(checkpoint, trained, settings, begun), trained.backbone, checkpoint.regressors
     )
     return [trained.rounds[0], trained.best]
 
@@ -153,7 +160,9 @@ def _task(checkpoint: Checkpoint, settings: QuantiseSettings) -> Task:
     )
 
 
-def _describe(checkpoint: Checkpoint, trained: QuantisationAware, settings: QuantiseSettings) -> dict[str, object]:
+def _describe(
+    checkpoint: Checkpoint, trained: QuantisationAware, settings: QuantiseSettings, begun: Mapping[str, object]
+) -> dict[str, object]:
     kept: Mapping[str, Any] = {
         name: value for name, value in checkpoint.description.items() if name not in ("schema", "files")
     }
@@ -164,9 +173,7 @@ def _describe(checkpoint: Checkpoint, trained: QuantisationAware, settings: Quan
         "weights": asdict(origin),
         "metrics": [{**entry, "split": EARLIER_METRICS} for entry in kept["metrics"]],
         "qat": {
-            "recipe": asdict(settings.recipe),
-            "seed": settings.seed,
-            "weights_before": asdict(before),
+            **begun,
             "kept_step": trained.best.step,
             "before": _costs(trained.rounds[0]),
             "after": _costs(trained.best),

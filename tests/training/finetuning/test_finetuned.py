@@ -11,12 +11,12 @@ from safetensors.numpy import load_file
 
 from deepbiq_training.backbones.caffenet_weights import load_caffenet
 from deepbiq_training.backbones.efficientnet_lite0_weights import load_efficientnet_lite0
-from deepbiq_training.checkpoint import read_checkpoint
+from deepbiq_training.checkpoint import CheckpointError, read_checkpoint
 from deepbiq_training.families import FAMILIES
 from deepbiq_training.finetuned import FOLDER, FineTuneSettings, train_finetuned
 from deepbiq_training.finetuning.recipe import Recipe
 from deepbiq_training.finetuning.resumable import BEST_FILE, STATE_FILE
-from deepbiq_training.frozen import FrozenSettings
+from deepbiq_training.frozen import FrozenSettings, train_frozen
 from tests.training.miniature import PICTURES
 
 RECIPE = Recipe(crop_size=224, batch_size=4, epochs=1)
@@ -82,8 +82,11 @@ def test_an_interrupted_feature_extraction_does_not_fine_tune_again(settings, mo
     train_finetuned(settings)
     written = load_file(settings.data.out / "backbone.safetensors")
     assert all(np.array_equal(tensor, best[f"backbone.{name}"]) for name, tensor in written.items())
-    with pytest.raises(Exception, match="epochs was 1, now it is 2"):
+    (settings.data.out / FOLDER / STATE_FILE).unlink()
+    with pytest.raises(CheckpointError, match=r"holds a finished checkpoint .* epochs was 1, now it is 2"):
         train_finetuned(replace(settings, recipe=replace(RECIPE, epochs=2)))
+    with pytest.raises(CheckpointError, match="training was fine-tuned, now it is frozen"):
+        train_frozen(settings.data)
 
 
 @pytest.mark.slow

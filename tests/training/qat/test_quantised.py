@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,13 @@ import pytest
 from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.datasets import find_dataset
 from deepbiq.errors import OptionError
-from deepbiq_training.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from deepbiq_training.checkpoint import (
+    DESCRIPTION,
+    CheckpointError,
+    read_checkpoint,
+    read_description,
+    write_checkpoint,
+)
 from deepbiq_training.finetuning.resumable import STATE_FILE
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.quantised import EARLIER_METRICS, FOLDER, QuantiseSettings, train_quantised
@@ -91,6 +99,12 @@ def test_other_pictures_are_refused(settings, miniature):
 
 def test_the_checkpoint_itself_is_not_overwritten(settings):
     refused(replace(settings, out=settings.checkpoint / "."), OptionError, "is the checkpoint itself")
+
+
+def test_another_finished_checkpoint_is_not_overwritten(settings, checkpoint):
+    shutil.copytree(checkpoint, settings.out)
+    (settings.out / DESCRIPTION).write_text(json.dumps({**read_description(settings.out), "seed": 0}))
+    refused(settings, CheckpointError, "holds a finished .* training was frozen, now it is quantisation-aware")
 
 
 def test_a_folder_without_checkpoint_is_refused(settings, tmp_path):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepbiq.datasets import RatedPicture
+from deepbiq_training.configuration import Configuration, picture_digest
 from deepbiq_training.finetuning.batches import BatchPlan
-from deepbiq_training.finetuning.state import Configuration
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +66,6 @@ class Course:
             "seed": self.task.seed,
             "training scale": self.task.short_side,
             "devices": self.plan.devices,
-            "training pictures": _digest(self.task.training),
-            "validation pictures": _digest(self.task.validation),
+            "training pictures": picture_digest(self.task.training),
+            "validation pictures": picture_digest(self.task.validation),
         }
-
-
-def _digest(pictures: Sequence[RatedPicture]) -> str:
-    """Tells lists of pictures apart: how many, and a checksum of their names (with the folder) and scores."""
-    listed = json.dumps([[*picture.path.parts[-2:], picture.mos] for picture in pictures])
-    return f"{len(pictures)} ({hashlib.sha256(listed.encode()).hexdigest()[:16]})"

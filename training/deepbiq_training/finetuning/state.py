@@ -16,9 +16,7 @@ from torch import Tensor, nn
 
 from deepbiq.files import write_atomically
 from deepbiq_training.checkpoint import CheckpointError
-
-Configuration = Mapping[str, str | int | float]
-"""Every setting that the weights depend on, by name."""
+from deepbiq_training.configuration import Configuration, differences
 
 SCHEMA = 1
 _HEADER = "deepbiq"
@@ -147,11 +145,7 @@ def _like(tensor: Tensor, parameter: nn.Parameter, *, is_count: bool) -> Tensor:
 
 
 def _check_configuration(path: Path, found: Configuration, wanted: Configuration) -> None:
-    differing = [
-        f"{name} was {found.get(name)}, now it is {wanted.get(name)}"
-        for name in dict.fromkeys((*found, *wanted))
-        if found.get(name) != wanted.get(name)
-    ]
+    differing = differences(found, wanted)
     if differing:
         raise CheckpointError(
             f"{path.parent} holds a fine-tuning with other settings: {'; '.join(differing)}. Go on with the "
