@@ -20,7 +20,7 @@ from deepbiq.pooling import head_of
 from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, versions_of, write_checkpoint
-from deepbiq_training.configuration import check_out
+from deepbiq_training.configuration import check_out, differences
 from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.origin import trained_origin
@@ -149,6 +149,13 @@ def _task(checkpoint: Checkpoint, settings: QuantiseSettings) -> Task:
         raise OptionError(
             f"{settings.root} has {found[0]} pictures, {found[1]} of them to validate, but {settings.checkpoint} "
             f"was trained on {wanted[0]}, {wanted[1]} of them to validate: give the data set that it was trained on"
+        )
+    # Older checkpoints do not tell their pictures.
+    differing = differences(told.get("pictures", parts.digests), parts.digests)
+    if differing:
+        raise OptionError(
+            f"{settings.root} has other pictures or scores than {settings.checkpoint} was trained on, whose "
+            f"validation part must stay unseen: {'; '.join(differing)}. Give the data set that it was trained on"
         )
     return Task(
         training=parts.training_pictures,

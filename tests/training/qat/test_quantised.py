@@ -19,6 +19,7 @@ from deepbiq_training.checkpoint import (
     write_checkpoint,
 )
 from deepbiq_training.finetuning.resumable import STATE_FILE
+from deepbiq_training.frozen import FrozenSettings, read_parts
 from deepbiq_training.qat.recipe import QatRecipe
 from deepbiq_training.quantised import EARLIER_METRICS, FOLDER, QuantiseSettings, train_quantised
 from tests.export.conftest import description, random_regressors
@@ -95,6 +96,15 @@ def test_other_pictures_are_refused(settings, miniature):
     for table in miniature.glob("*.csv"):
         table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
     refused(settings, OptionError, f"has {PICTURES - 1} pictures, 4 of them .* trained on {PICTURES}, 4 of them")
+
+
+def test_as_many_other_pictures_are_refused(settings, miniature):
+    data = FrozenSettings(miniature, settings.out, validation_pictures=4)
+    told = read_description(settings.checkpoint) | {"pictures": read_parts(data).digests}
+    (settings.checkpoint / DESCRIPTION).write_text(json.dumps(told))
+    (table,) = miniature.glob("Train*.csv")
+    table.write_text(table.read_text().replace("0.091", "0.092"))
+    refused(settings, OptionError, r"other pictures or scores than .*pictures was \d+ \(\w+\), now it is")
 
 
 def test_the_checkpoint_itself_is_not_overwritten(settings):
