@@ -75,6 +75,19 @@ def test_experiment_one_tests_each_set_of_weights_on_the_same_splits(material, n
     assert result["plan"] == "whole"
 
 
+def test_experiment_one_tells_weights_of_the_same_name_apart(material, network):
+    other = dataclasses.replace(network, origin=WeightsOrigin("tiny.pth", "1" * 64, "unknown"))
+    rows = compare_pretrained(material, [network, other], PROTOCOL).result["rows"]
+    assert [row["label"] for row in rows] == ["tiny, tiny.pth (00000000)", "tiny, tiny.pth (11111111)"]
+    assert [row["weights"]["sha256"][0] for row in rows] == ["0", "1"]
+
+
+def test_experiment_one_refuses_a_network_that_is_given_twice(material, network, monkeypatch):
+    monkeypatch.setattr(Network, "features", None)
+    with pytest.raises(OptionError, match=r"more than once: tiny, tiny\.pth \(00000000\)"):
+        compare_pretrained(material, [network, network], PROTOCOL)
+
+
 def test_experiment_two_has_every_cell_and_its_crops_are_those_of_the_plan(material, network):
     report = compare_poolings(material, network, PROTOCOL, crop_counts=(5, 10))
     cells = {(row["pooling"], row["crops"]): row for row in report.result["rows"]}

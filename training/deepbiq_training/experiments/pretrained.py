@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from deepbiq.errors import OptionError
 from deepbiq.plans import Plan
 from deepbiq.pooling import Pooling
 from deepbiq_training.experiments import names
@@ -38,13 +39,13 @@ def compare_pretrained(material: Material, networks: Sequence[Network], protocol
     Raises:
         DataSetError: When pictures cannot be read.
         FitError: When a regressor cannot be fitted.
-        OptionError: When a part of a split would have fewer than two pictures.
+        OptionError: When a network is given twice, or a part of a split would have fewer than two pictures.
     """
+    labels = _labels(networks)
     splits = draw_splits(material.groups, protocol)
     found = {}
-    for network in networks:
+    for label, network in zip(labels, networks, strict=True):
         features = network.features(material.pictures, PLAN)
-        label = f"{network.backbone.spec.name}, {network.origin.source}"
         found[label] = [
             split_outcomes(features, material, split, PLAN, [POOLING])[POOLING]
             for split in track(splits, f"regressors on {label}")
@@ -68,3 +69,16 @@ def compare_pretrained(material: Material, networks: Sequence[Network], protocol
         table=markdown_table(header, rows),
         figure=draw_boxes(title, found),
     )
+
+
+def _labels(networks: Sequence[Network]) -> list[str]:
+    """Names networks by backbone and weights; weights of the same name are told apart by their checksum."""
+    names_only = [f"{network.backbone.spec.name}, {network.origin.source}" for network in networks]
+    labels = [
+        label if names_only.count(label) == 1 else f"{label} ({network.origin.key[:8]})"
+        for label, network in zip(names_only, networks, strict=True)
+    ]
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise OptionError(f"the same network is given more than once: {'; '.join(repeated)}")
+    return labels
