@@ -111,13 +111,33 @@ def test_experiment_three_fine_tunes_each_split_anew_and_goes_on(material, netwo
 
     report = run()
     assert all((tensor == before[name]).all() for name, tensor in network.backbone.state_dict().items())
-    best = [tmp_path / "tuned" / f"split-{number}" / "best.safetensors" for number in (0, 1)]
+    (folder,) = (tmp_path / "tuned").iterdir()
+    assert folder.name.startswith("biq2021-tiny-")
+    best = [folder / f"split-{number}" / "best.safetensors" for number in (0, 1)]
     assert best[0].read_bytes() != best[1].read_bytes()
     rows = {(row["pooling"], row["fine_tuned"]): row["splits"] for row in report.result["rows"]}
     assert rows["feature-avg", True] != rows["feature-avg", False]
     written = [file.stat().st_mtime_ns for file in best]
     assert run().result == report.result
     assert [file.stat().st_mtime_ns for file in best] == written
+
+
+def test_experiment_three_with_other_settings_has_a_folder_of_its_own(miniature, material, network, tmp_path):
+    recipe = dataclasses.replace(RECIPE, epochs=1, batch_size=3)
+    other_data = dataclasses.replace(material, description={**material.description, "dataset": "csv"})
+    other_pictures = read_material(Choice(BIQ2021, miniature, pictures=10))
+    changes = [
+        (material, PROTOCOL, recipe),
+        (material, dataclasses.replace(PROTOCOL, iterations=1), recipe),
+        (other_data, PROTOCOL, recipe),
+        (other_pictures, PROTOCOL, recipe),
+        (material, PROTOCOL, dataclasses.replace(recipe, loss="plcc")),
+        (material, dataclasses.replace(PROTOCOL, seed=1), recipe),
+    ]
+    for given, protocol, chosen in changes:
+        compare_finetuned(given, network, protocol, Plan("whole"), chosen, tmp_path / "tuned")
+    # The second only takes fewer splits.
+    assert len(list((tmp_path / "tuned").iterdir())) == len(changes) - 1
 
 
 def test_the_synthetic_protocol_keeps_references_together(material, network):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from lightning_fabric import Fabric
 
 from deepbiq.plans import Plan
 from deepbiq.pooling import POOLINGS, Pooling
+from deepbiq_training.configuration import picture_digest
 from deepbiq_training.experiments import names
 from deepbiq_training.experiments.material import Material
 from deepbiq_training.experiments.network import Network
@@ -46,10 +49,10 @@ def compare_finetuned(
         protocol: How pictures are split.
         plan: Which crops are taken for the features.
         recipe: Of the fine-tuning.
-        folder: For the fine-tunings, one folder a split.
+        folder: For the fine-tunings of all experiments: in it a folder for each, in that one for each split.
 
     Raises:
-        CheckpointError: When the folder holds fine-tunings with other settings.
+        CheckpointError: When a fine-tuning in the folder is damaged.
         DataSetError: When pictures cannot be read.
         EmptyClassError: When the loss is `classes` and a split's training part lacks one.
         FitError: When a regressor cannot be fitted.
@@ -58,6 +61,7 @@ def compare_finetuned(
         TrainingError: When the loss is no longer a number.
     """
     splits = draw_splits(material.groups, protocol)
+    folder = folder / _folder_name(material, pretrained, protocol, recipe)
     before = pretrained.features(material.pictures, plan)
     found: dict[str, list[dict[Pooling, Outcome]]] = {label: [] for label in _LABELS}
     for number, split in enumerate(track(splits, "splits")):
@@ -97,6 +101,21 @@ def compare_finetuned(
         ),
         figure=draw_boxes(title, rows),
     )
+
+
+def _folder_name(material: Material, pretrained: Network, protocol: Protocol, recipe: Recipe) -> str:
+    """Names an experiment by all that its fine-tunings depend on, so that others have a folder of their own."""
+    settings = {
+        # The first splits are the same, however many there are.
+        "protocol": asdict(replace(protocol, iterations=1)),
+        "recipe": asdict(recipe),
+        "weights": pretrained.origin.key,
+        "short_side": pretrained.short_side,
+        "pictures": picture_digest(material.pictures),
+        "split_by": material.description["split_by"],
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return f"{material.description['dataset']}-{pretrained.backbone.spec.name}-{digest[:8]}"
 
 
 def _fine_tune(
