@@ -64,6 +64,17 @@ def test_many_differences_are_counted(refusal):
     assert "and 291 more" in refusal({})
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_values_that_are_no_numbers_are_listed(state, refusal, value):
+    for name in ("_conv_head.weight", "_bn1.running_var"):
+        state[name] = torch.full_like(state[name], value)
+    message = refusal(state)
+    assert "NaN or infinite values in " in message
+    assert "head.conv.weight" in message
+    assert "head.norm.running_var" in message
+    assert "stem.conv.weight" not in message
+
+
 def test_no_state_dict_is_refused(refusal):
     assert "expected a state dict" in refusal([torch.zeros(1)])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -103,15 +103,23 @@ def network_with(state: Mapping[str, Tensor], kind: type[_Network], *, path: Pat
         The network in evaluation mode.
 
     Raises:
-        WeightsError: When names or shapes differ from the network's; the message lists them.
+        WeightsError: When names or shapes differ from the network's, or values are no finite numbers; the message
+            lists the tensors.
     """
     network = kind(_class_count(state, f"{kind.last_layer}.weight"))
     differences = _differences(state, network.state_dict())
     if differences:
-        more = f"; and {len(differences) - _LISTED} more" if len(differences) > _LISTED else ""
-        raise WeightsError(f"{path}: not {title}: {'; '.join(differences[:_LISTED])}{more}")
+        raise WeightsError(f"{path}: not {title}: {_listing(differences)}")
+    damaged = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if damaged:
+        raise WeightsError(f"{path}: NaN or infinite values in {_listing(damaged)}: take an undamaged file")
     network.load_state_dict(state)
     return network.eval()
+
+
+def _listing(items: Sequence[str]) -> str:
+    more = f"; and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
+    return f"{'; '.join(items[:_LISTED])}{more}"
 
 
 def _class_count(state: Mapping[str, Tensor], name: str) -> int:
