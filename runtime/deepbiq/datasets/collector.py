@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from deepbiq.datasets.faults import list_faults
@@ -23,7 +24,7 @@ class RatingCollector:
         self._table = table
         self._scale = scale
         self._folder = folder
-        self._pictures: dict[Path, RatedPicture] = {}
+        self._pictures: dict[str, RatedPicture] = {}
         self._faults: list[str] = []
 
     def fault(self, place: str, fault: str) -> None:
@@ -60,11 +61,11 @@ class RatingCollector:
             self.fault(place, f"{name!r} has standard deviation {std!r}")
         elif path is None:
             self.fault(place, f"{name!r} is missing from {self._folder}")
-        elif path in self._pictures:
+        elif (file := os.path.normpath(path.absolute())) in self._pictures:
             self.fault(place, f"{name!r} occurs twice")
         else:
             points = None if deviation is None else self._scale.to_points(deviation)
-            self._pictures[path] = RatedPicture(path, self._scale.to_mos(value), subset, points, group)
+            self._pictures[file] = RatedPicture(path, self._scale.to_mos(value), subset, points, group)
 
     def pictures(self) -> list[RatedPicture]:
         """Returns the pictures in the order in which they were added.

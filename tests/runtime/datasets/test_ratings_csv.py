@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from deepbiq.datasets import DataSetError, RatedPicture, RatingScale, read_ratings_csv
@@ -66,6 +68,22 @@ def test_a_folder_stands_for_its_ratings_csv(folder, table):
 def test_faults_are_listed(table, rows, fault):
     with pytest.raises(DataSetError, match=fault):
         read_ratings_csv(table(rows))
+
+
+def test_a_picture_under_several_spellings_occurs_twice(folder, table):
+    rows = ["a.jpg,1", "sub/../a.jpg,2", f"../{folder.name}/a.jpg,3", f"{folder / 'a.jpg'},4", "b.jpg,5"]
+    with pytest.raises(DataSetError) as caught:
+        read_ratings_csv(table("\n".join(["path,mos", *rows])))
+    message = str(caught.value)
+    assert message.count("occurs twice") == 3
+    assert all(f"line {number}: " in message for number in (3, 4, 5))
+
+
+def test_spellings_are_compared_from_the_working_folder_too(folder, table, monkeypatch):
+    table(f"path,mos\na.jpg,1\n{folder / 'a.jpg'},2\n")
+    monkeypatch.chdir(folder)
+    with pytest.raises(DataSetError, match=r"line 3: .*a\.jpg' occurs twice"):
+        read_ratings_csv(Path())
 
 
 def test_what_is_no_text_is_refused(folder):
