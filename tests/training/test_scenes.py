@@ -107,6 +107,15 @@ def test_a_data_sets_own_groups_are_its_scenes(tmp_path):
     assert rule == {"by": "the data set's groups"}
 
 
+def test_unreadable_pictures_are_listed_where_there_are_groups_too(tmp_path):
+    pictures = rated(tmp_path, ["I02", "I01", "I02", "I01"])
+    for number in (1, 3):
+        path = pictures[number].path
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataSetError, match=r"2 pictures cannot be read: .*1\.png.*3\.png"):
+        find_scenes(pictures)
+
+
 def test_pictures_without_groups_are_looked_at(tmp_path):
     scenes, rule = find_scenes(rated(tmp_path, ["", "", ""]))
     assert sorted(scenes.tolist()) == [0, 1, 2]

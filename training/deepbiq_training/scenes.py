@@ -39,17 +39,20 @@ _BLOCK = 1024
 def find_scenes(pictures: Sequence[RatedPicture]) -> tuple[npt.NDArray[np.int64], dict[str, object]]:
     """Numbers the scenes: by the data set's own groups where it names them for all pictures, otherwise by looks.
 
+    Either way every picture is read, so that those that cannot be are found before anything is trained.
+
     Returns:
         (N,) int64, equal numbers for the same scene, and the rule that was used, JSON-ready.
 
     Raises:
-        DataSetError: When pictures have to be looked at and cannot be read; the message lists them.
+        DataSetError: When pictures cannot be read; the message lists them.
     """
+    descriptors = read_descriptors(pictures)
     groups = [picture.group for picture in pictures]
     if all(groups):
         return np.unique(groups, return_inverse=True)[1].astype(np.int64), {"by": "the data set's groups"}
     thresholds: dict[str, object] = {"anywhere": SAME_SCENE, "in_series": SAME_SERIES, "series_reach": SERIES_REACH}
-    return scene_ids(read_descriptors(pictures), [picture.path.name for picture in pictures]), thresholds
+    return scene_ids(descriptors, [picture.path.name for picture in pictures]), thresholds
 
 
 def scene_descriptor(bgr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
