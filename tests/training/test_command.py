@@ -66,6 +66,13 @@ def test_fine_tuning_names_the_extra(run, tmp_path, monkeypatch):
     )
 
 
+def test_a_validation_part_without_a_correlation_is_refused(run, tmp_path):
+    folders = ("--root", str(tmp_path), "--out", str(tmp_path / "run"))
+    result = run("--frozen", "--validation-pictures", "2", *folders)
+    assert result.exit_code == USAGE
+    assert "2 is not in the range x>=3" in result.output
+
+
 def test_an_unknown_data_set_is_refused(run, tmp_path):
     result = run("--frozen", "--dataset", "koniq", "--root", str(tmp_path), "--out", str(tmp_path / "run"))
     refused(result, OptionError, "unknown data set 'koniq': use biq2021, csiq, csv, koniq10k")

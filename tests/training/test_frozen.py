@@ -163,7 +163,7 @@ def test_too_large_a_validation_part_is_refused(settings):
     too_large = FrozenSettings(
         root=settings.root, out=settings.out, weights=settings.weights, validation_pictures=PICTURES
     )
-    refused(too_large, OptionError, "at least two")
+    refused(too_large, OptionError, "at least 3")
 
 
 def test_weights_of_another_network_are_refused(settings, tmp_path):

@@ -25,8 +25,16 @@ def test_same_seed_same_part_other_seed_other_part():
 
 
 @pytest.mark.parametrize(
-    ("scenes", "wanted"), [(np.zeros(10, int), 3), (np.arange(10), 10), (np.arange(10), 0), (np.arange(2), 1)]
+    ("scenes", "wanted"),
+    [
+        (np.zeros(10, int), 3),
+        (np.arange(10), 10),
+        (np.arange(10), 0),
+        (np.arange(2), 1),
+        (np.arange(10), 2),
+        (np.arange(5), 3),
+    ],
 )
-def test_an_empty_part_is_refused(scenes, wanted):
-    with pytest.raises(OptionError, match="at least two"):
+def test_a_part_without_a_correlation_is_refused(scenes, wanted):
+    with pytest.raises(OptionError, match="at least 3"):
         draw_part(scenes, wanted, seed=0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepbiq.agreement import MIN_PICTURES
 from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
@@ -64,7 +65,7 @@ def train(
     validation_pictures: Annotated[
         int | None,
         typer.Option(
-            min=2,
+            min=MIN_PICTURES,
             help="Pictures, in whole scenes, that choose the hyper-parameters; with --qat, how many of the "
             "checkpoint's at most.",
             show_default="1000; all of the checkpoint's",

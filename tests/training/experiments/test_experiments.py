@@ -125,7 +125,7 @@ def test_experiment_three_fine_tunes_each_split_anew_and_goes_on(material, netwo
 def test_experiment_three_with_other_settings_has_a_folder_of_its_own(miniature, material, network, tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=1, batch_size=3)
     other_data = dataclasses.replace(material, description={**material.description, "dataset": "csv"})
-    other_pictures = read_material(Choice(BIQ2021, miniature, pictures=10))
+    other_pictures = read_material(Choice(BIQ2021, miniature, pictures=11))
     changes = [
         (material, PROTOCOL, recipe),
         (material, dataclasses.replace(PROTOCOL, iterations=1), recipe),

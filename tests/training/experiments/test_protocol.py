@@ -39,5 +39,7 @@ def test_splits_differ_from_each_other_and_with_the_seed_but_not_from_call_to_ca
 def test_too_few_pictures_and_no_splits_are_refused():
     with pytest.raises(OptionError, match="leaves"):
         draw_splits(np.arange(5), AUTHENTIC)
+    with pytest.raises(OptionError, match="a part of 2 pictures"):
+        draw_splits(np.arange(15), AUTHENTIC)
     with pytest.raises(OptionError, match="number of splits must be at least 1, got 0"):
         Protocol(0, 0.2, 0.2)

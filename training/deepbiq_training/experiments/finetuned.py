@@ -56,7 +56,7 @@ def compare_finetuned(
         DataSetError: When pictures cannot be read.
         EmptyClassError: When the loss is `classes` and a split's training part lacks one.
         FitError: When a regressor cannot be fitted.
-        OptionError: When the recipe does not fit the network, or a part would have fewer than two pictures.
+        OptionError: When the recipe does not fit the network, or a part would have too few pictures.
         OSError: When the disk is full or the folder not writable.
         TrainingError: When the loss is no longer a number.
     """

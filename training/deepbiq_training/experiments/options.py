@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from deepbiq_training.experiments.protocol import Protocol
     from deepbiq_training.experiments.report import Report
 
+_FEWEST = 16
+"""With fewer, a part of a split would have fewer pictures than a correlation needs."""
+
 Root = Annotated[Path, typer.Option(help="Folder of the data set in its official layout.")]
 Results = Annotated[Path, typer.Option(help="Folder for the tables, plots and JSON files; made when missing.")]
 Work = Annotated[
@@ -28,7 +31,7 @@ RatingScale = Annotated[
     str | None, typer.Option(help="Scale of the ratings in a csv: LOW..HIGH, or LOW..HIGH:lower (is better).")
 ]
 Pictures = Annotated[
-    int | None, typer.Option(min=10, help="Take so many pictures, drawn by the seed.", show_default="all")
+    int | None, typer.Option(min=_FEWEST, help="Take so many pictures, drawn by the seed.", show_default="all")
 ]
 ByScene = Annotated[
     bool, typer.Option("--by-scene", help="Keep pictures of the same scene on one side of a split.")

@@ -45,7 +45,7 @@ def compare_poolings(
     Raises:
         DataSetError: When pictures cannot be read.
         FitError: When a regressor cannot be fitted.
-        OptionError: When a part of a split would have fewer than two pictures.
+        OptionError: When a part of a split would have too few pictures.
     """
     features = network.features(material.pictures, Plan("random", crop_counts[-1]))
     grid = _fill_grid(features, material, draw_splits(material.groups, protocol), crop_counts)

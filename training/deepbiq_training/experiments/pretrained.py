@@ -39,7 +39,7 @@ def compare_pretrained(material: Material, networks: Sequence[Network], protocol
     Raises:
         DataSetError: When pictures cannot be read.
         FitError: When a regressor cannot be fitted.
-        OptionError: When a network is given twice, or a part of a split would have fewer than two pictures.
+        OptionError: When a network is given twice, or a part of a split would have too few pictures.
     """
     labels = _labels(networks)
     splits = draw_splits(material.groups, protocol)

@@ -58,7 +58,7 @@ def draw_splits(groups: npt.NDArray[np.int64], protocol: Protocol) -> list[Split
         protocol: Shares, number and seed.
 
     Raises:
-        OptionError: When a part would have fewer than two pictures.
+        OptionError: When a part would have too few pictures.
     """
     return [_draw_split(groups, protocol, iteration) for iteration in range(protocol.iterations)]
 
