@@ -89,6 +89,12 @@ def test_text_is_refused(tmp_path):
         load_efficientnet_lite0(tmp_path / "weights.pth")
 
 
+def test_a_reason_that_is_only_a_number_has_a_name(tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"hello" * 100)
+    with pytest.raises(WeightsError, match=r"not a readable PyTorch weights file \(\w*Error: .*101\)"):
+        load_efficientnet_lite0(tmp_path / "weights.pth")
+
+
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"weights\.pth"):
         load_efficientnet_lite0(tmp_path / "weights.pth")

@@ -84,7 +84,8 @@ def parse_state_dict(data: bytes, path: Path) -> dict[str, Tensor]:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:
         # Either library raises whatever its parsing ran into.
-        raise WeightsError(f"{path}: not a readable PyTorch weights file ({error})") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise WeightsError(f"{path}: not a readable PyTorch weights file ({reason})") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path}: expected a state dict (names to tensors), found {type(state).__name__}")
     return dict(state)
