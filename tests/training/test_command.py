@@ -7,10 +7,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepbiq.cli.exit_codes import USAGE, exit_code_of
+from deepbiq.cli.exit_codes import USAGE
 from deepbiq.errors import OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq_training.command import train
+from tests.command_results import refused
 
 
 @pytest.fixture
@@ -28,12 +29,6 @@ def test_help_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--frozen" in done.stdout
-
-
-def refused(result, error, match):
-    assert isinstance(result.exception, error)
-    assert match in str(result.exception)
-    assert exit_code_of(result.exception) == USAGE
 
 
 def test_settings_of_the_fine_tuning_are_refused_with_frozen(run, tmp_path):

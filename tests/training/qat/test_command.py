@@ -4,10 +4,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepbiq.cli.exit_codes import USAGE, exit_code_of
 from deepbiq.errors import OptionError
 from deepbiq.extras import MissingExtraError
 from deepbiq_training.command import train
+from tests.command_results import refused
 
 
 @pytest.fixture
@@ -16,12 +16,6 @@ def run(tmp_path):
     app.command()(train)
     folders = ("--root", str(tmp_path / "data"), "--out", str(tmp_path / "run"))
     return lambda *arguments: CliRunner().invoke(app, [*folders, *arguments])
-
-
-def refused(result, error, match):
-    assert isinstance(result.exception, error)
-    assert match in str(result.exception)
-    assert exit_code_of(result.exception) == USAGE
 
 
 def test_options_of_other_trainings_are_refused_with_qat(run, tmp_path):
