@@ -89,7 +89,7 @@ def write_spaq(root: Path) -> None:
 
 
 def write_tid(root: Path) -> None:
-    names = [f"i{1 + number // 2:02}_08_{1 + number % 2}.bmp" for number in range(PICTURES)]
+    names = [f"i{1 + number // 3:02}_08_{1 + number % 3}.bmp" for number in range(PICTURES)]
     write_pictures(root / "distorted_images", names)
     lines = [f"{9 * quality:.3f} {name}" for name, quality in zip(names, QUALITIES, strict=True)]
     (root / "mos_with_names.txt").write_text("\n".join(lines))
