@@ -45,7 +45,9 @@ def test_checks_are_written_in_lines_and_rows():
     ]
 
 
-@pytest.mark.parametrize("name", ["files-dense-onnxruntime-int8", "archive-local-dense-onnxruntime-int8"])
+@pytest.mark.parametrize(
+    "name", ["files-dense-onnxruntime-int8", "archive-local-dense-onnxruntime-int8-12megapixels"]
+)
 def test_results_files_hold_checks_as_they_are_described(name):
     kept = json.loads((RESULTS / f"{name}.json").read_text())["checks"]
     assert {tuple(check) for check in kept.values()} == {tuple(Check("", 1.0, 2.0).describe())}
