@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names, find_dataset
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
-from deepbiq_benchmarks.formats import ResultFormat
 
 
 def accuracy(

@@ -15,9 +15,9 @@ from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
 from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
-from deepbiq.inputs import expand
 from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
 from deepbiq_benchmarks.formats import TableFormat
+from deepbiq_benchmarks.photographs import find_photographs
 
 SIZES = (1000, 5000, 20000)
 
@@ -76,10 +76,7 @@ def archive(
     sizes = sorted(set(pictures or (SIZES if on is Where.RAY else SIZES[-1:])))
     if on is Where.LOCAL and len(sizes) > 1:
         raise OptionError(f"--pictures is one number without --on ray, got {sizes}")
-    notes: list[str] = []
-    paths = [Path(path).absolute() for path in expand(photographs, recursive=True, note=notes.append)]
-    if notes or not paths:
-        raise OptionError("; ".join(notes) or "no photographs to archive")
+    paths = [path.absolute() for path in find_photographs(photographs)]
     described = describe(paths)
     with load(engine=engine, precision=precision) as scorer:
         measured, checks = (

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from deepbiq.camera.sources import SOURCE_HELP
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.extras import require_extra
 from deepbiq_benchmarks.checks import BOUND_MISSED, Check, all_kept, check_lines, describe_all
-from deepbiq_benchmarks.formats import ResultFormat
 
 
 def camera(

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.engines import ENGINE_HELP
-from deepbiq.errors import OptionError
-from deepbiq.inputs import expand
 from deepbiq_benchmarks.checks import BOUND_MISSED, all_kept, check_lines, describe_all
-from deepbiq_benchmarks.formats import ResultFormat
+from deepbiq_benchmarks.photographs import find_photographs
 
 TILES = 96
 """Photographs that large pictures are tiled with: as many as there are tiles in the largest, or nearly."""
@@ -49,10 +48,7 @@ def files(
     from deepbiq_benchmarks.results import check_writable, save_result
 
     check_writable(results)
-    notes: list[str] = []
-    paths = [Path(path) for path in expand(photographs, recursive=True, note=notes.append)]
-    if notes or not paths:
-        raise OptionError("; ".join(notes) or "no photographs to time")
+    paths = find_photographs(photographs)
     streamed = paths[:stream_pictures]
     with (
         tempfile.TemporaryDirectory(prefix="deepbiq-files-") as folder,

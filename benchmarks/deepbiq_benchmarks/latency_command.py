@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
 from deepbiq.errors import OptionError
@@ -16,7 +17,6 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP
 from deepbiq.plans import PLAN_HELP
 from deepbiq.scale import SCALE_HELP
-from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.latency import MAX_VARIATION, Conditions, Load
 from deepbiq_benchmarks.latency_sweep import Over, parse_values, situations
 

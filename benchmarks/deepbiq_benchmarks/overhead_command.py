@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq_benchmarks.checks import BOUND_MISSED, all_kept, check_lines, describe_all
-from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.overhead_bounds import CALL_ROUNDS, checks_of_overhead
 
 

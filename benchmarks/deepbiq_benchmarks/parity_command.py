@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.datasets import dataset_names
 from deepbiq.errors import OptionError
@@ -15,7 +16,6 @@ from deepbiq.extras import require_extra
 from deepbiq.graphs import PRECISION_HELP, graph_key
 from deepbiq.plans import PLAN_HELP, parse_plan
 from deepbiq_benchmarks.checks import BOUND_MISSED
-from deepbiq_benchmarks.formats import ResultFormat
 from deepbiq_benchmarks.parity_budget import Budget
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from deepbiq.agreement import MIN_PICTURES
 from deepbiq.datasets import find_dataset
 from deepbiq.errors import OptionError
-from deepbiq.inputs import expand
+from deepbiq_benchmarks.photographs import find_photographs
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,7 @@ def find_material(
     if bool(images) == (root is not None):
         raise OptionError("give either --root with the folder of a data set, or --images")
     if root is None:
-        empty: list[str] = []
-        paths = [Path(path) for path in expand(images, recursive=True, note=empty.append)]
-        if empty:
-            raise OptionError("; ".join(empty))
-        return Material(None, None, paths, None)
+        return Material(None, None, find_photographs(images), None)
     data_set = find_dataset(dataset, rating_scale)
     split = split or data_set.split_or_all("test")
     pictures = data_set.read(root, split)

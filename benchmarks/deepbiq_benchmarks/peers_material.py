@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from deepbiq.datasets import RatedPicture, find_dataset
 from deepbiq.errors import OptionError
+from deepbiq.even_picks import pick_evenly
 from deepbiq.imaging import decode_bytes, read_bytes
-from deepbiq.inputs import expand
 from deepbiq.scale import resize
 from deepbiq_benchmarks.peers import Bgr
-
-_Item = TypeVar("_Item")
+from deepbiq_benchmarks.photographs import find_photographs
 
 SIDE = 512
 """Of every picture that is timed, in pixels: what the default bundle was trained at."""
@@ -67,14 +65,12 @@ def find_peers_material(
         data_set = find_dataset(dataset)
         split = split or data_set.split_or_all("test")
         pictures = data_set.read(root, split)
-    notes: list[str] = []
-    paths = [Path(path) for path in expand(images, recursive=True, note=notes.append)]
-    if notes:
-        raise OptionError("; ".join(notes))
-    chosen = _spread(paths or [picture.path for picture in pictures], timed)
+    paths = find_photographs(images)
+    chosen = pick_evenly(paths or [picture.path for picture in pictures], timed)
     known = (dataset, split) if root is not None else (None, None)
     names = [path.name for path in chosen]
-    return PeersMaterial([square(read_bgr(p)) for p in chosen], names, _spread(pictures, rated), *known)
+    picked = pictures if rated is None else pick_evenly(pictures, rated)
+    return PeersMaterial([square(read_bgr(p)) for p in chosen], names, picked, *known)
 
 
 def read_bgr(path: Path) -> Bgr:
@@ -93,10 +89,3 @@ def square(bgr: Bgr) -> Bgr:
     top, left = (height - short) // 2, (width - short) // 2
     centre = np.ascontiguousarray(bgr[top : top + short, left : left + short])
     return centre if short == SIDE else resize(centre, (SIDE, SIDE))
-
-
-def _spread(items: list[_Item], count: int | None) -> list[_Item]:
-    """Takes so many items, evenly spread, the first among them."""
-    if count is None or count >= len(items):
-        return items
-    return [items[len(items) * i // count] for i in range(count)]

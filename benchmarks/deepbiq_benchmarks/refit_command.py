@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.progress import progress_bar
 from deepbiq.errors import OptionError
 from deepbiq.plans import PLAN_HELP
-from deepbiq_benchmarks.formats import ResultFormat
 
 
 def refit(

@@ -16,12 +16,12 @@ from lightning_fabric import Fabric
 
 from deepbiq.datasets import DataSet
 from deepbiq.errors import OptionError
+from deepbiq.even_picks import pick_evenly
 from deepbiq.pooling import head_of
 from deepbiq.regression import LinearRegressor, regressors_from_npz
 from deepbiq_training.backbones import WeightsOrigin
 from deepbiq_training.checkpoint import Checkpoint, read_checkpoint, versions_of, write_checkpoint
 from deepbiq_training.configuration import check_out, differences
-from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.course import Task
 from deepbiq_training.finetuning.origin import trained_origin
 from deepbiq_training.finetuning.recipe import fitting_crop_size

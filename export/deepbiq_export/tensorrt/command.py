@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deepbiq.bundle import Bundle, default_bundle_path, open_bundle
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.engines.tensorrt.request import BuildRequest, Family, family_of, request_for
 from deepbiq.errors import OptionError
 from deepbiq.plans import PLAN_FAMILIES, PLAN_HELP, Plan, parse_plan
@@ -66,8 +66,8 @@ def build(
         typer.Option("--allow-large-plan", help="Keep a plan that is much larger than its weights."),
     ] = False,
     fmt: Annotated[
-        InfoFormat, typer.Option("--format", help="text, or json for one array with an object per engine.")
-    ] = InfoFormat.TEXT,
+        ResultFormat, typer.Option("--format", help="text, or json for one array with an object per engine.")
+    ] = ResultFormat.TEXT,
 ) -> None:
     """Build TensorRT engines from a bundle.
 
@@ -88,9 +88,9 @@ def build(
         else:
             outcome = _build_with_rtx(opened, request, out, allow_large=allow_large_plan)
         outcomes.append(outcome)
-        if fmt is InfoFormat.TEXT:
+        if fmt is ResultFormat.TEXT:
             typer.echo("\n".join(outcome.lines()))
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps([outcome.to_dict() for outcome in outcomes], indent=2))
 
 

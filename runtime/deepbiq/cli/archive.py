@@ -15,7 +15,7 @@ import typer
 
 from deepbiq.cli.archive_summary import ArchiveSummary, print_summary, say_how_to_go_on
 from deepbiq.cli.exit_codes import INTERRUPTED, USAGE
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.output import say
 from deepbiq.cli.progress import rated_progress
 from deepbiq.cli.stopping import stopped_by_signals
@@ -104,7 +104,7 @@ def archive(
         int | None,
         typer.Option(min=1, help="Inferences at once (default: one per core; on Ray one per GPU, if any)."),
     ] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the summary is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the summary is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Score an archive: one row per picture in a folder of Parquet files, bad files included.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepbiq.cli.exit_codes import PASS, USAGE
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.moves_output import print_line, say_refused, say_sum, say_undo
 from deepbiq.cli.output import say
 from deepbiq.cli.progress import progress_bar
@@ -63,7 +63,7 @@ def archive_report(
         ),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Really move; a log can undo it.")] = False,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Make a page on an archive's scores: one HTML file that needs no network.
 
@@ -99,7 +99,7 @@ def archive_report(
     refused = [(refusal.source, refusal.reason) for refusal in refusals]
     refused += [(str(moves[number].source), fault) for number, fault in faults.items()]
     moved = [move for number, move in enumerate(moves) if number not in faults]
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         about = {"page": page, "csv": csv, "log": log, "pictures": records.scored, "groups": len(groups)}
         _print_json(about, records, moved, refused)
     else:

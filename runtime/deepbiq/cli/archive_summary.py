@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.output import say
 from deepbiq.imaging import printable
 
@@ -66,9 +66,9 @@ class ArchiveSummary:
         }
 
 
-def print_summary(summary: ArchiveSummary, fmt: InfoFormat) -> None:
+def print_summary(summary: ArchiveSummary, fmt: ResultFormat) -> None:
     """Prints a summary to stdout."""
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps(summary.to_dict()))
         return
     for line in _lines(summary):

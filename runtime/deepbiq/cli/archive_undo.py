@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.exit_codes import PASS, USAGE
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.moves_output import print_line, say_refused, say_sum
 from deepbiq.cli.output import say
 from deepbiq.cli.progress import progress_bar
@@ -27,7 +27,7 @@ Outcomes = list[tuple["Step", str | None]]
 def archive_undo(
     log: Annotated[Path, typer.Argument(help="The _moves-....jsonl that `deepbiq archive report --apply` wrote.")],
     apply: Annotated[bool, typer.Option("--apply", help="Really move; only said otherwise.")] = False,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the result is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the result is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Move files back to where `deepbiq archive report --apply` took them from.
 
@@ -45,7 +45,7 @@ def archive_undo(
     outcomes = _apply(log, history, steps) if apply else [(step, step.reason) for step in steps]
     refused = [(str(step.intent.target), fault) for step, fault in outcomes if fault is not None]
     moved = [(step.intent.target, step.intent.source) for step, fault in outcomes if fault is None]
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         text = [{"from": printable(str(source)), "to": printable(str(target))} for source, target in moved]
         stay = [{"path": printable(path), "reason": printable(reason)} for path, reason in refused]
         typer.echo(json.dumps({"moves": text, "refused": stay}, indent=2))

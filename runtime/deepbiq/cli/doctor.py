@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.exit_codes import UNUSABLE_MODEL
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 
 if TYPE_CHECKING:
     from deepbiq.diagnosis import Findings
@@ -23,7 +23,9 @@ def doctor(
             help="Folder or zip of a bundle (default: the one that ships with deepbiq).", show_default=False
         ),
     ] = None,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the findings are printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[
+        ResultFormat, typer.Option("--format", help="How the findings are printed.")
+    ] = ResultFormat.TEXT,
 ) -> None:
     """Check this machine: packages, processor, bundle, and every engine on the bundle's golden pictures.
 
@@ -34,7 +36,7 @@ def doctor(
     from deepbiq.diagnosis import diagnose
 
     findings = diagnose(default_bundle_path() if bundle is None else bundle)
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps(asdict(findings), indent=2))
     else:
         _print(findings)

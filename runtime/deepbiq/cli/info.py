@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepbiq.cli.formats import ResultFormat
+
 if TYPE_CHECKING:
     from deepbiq.bundle import Bundle
-
-
-class InfoFormat(str, Enum):
-    """How the manifest is shown."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def info(
@@ -30,14 +24,14 @@ def info(
         ),
     ] = None,
     fmt: Annotated[
-        InfoFormat, typer.Option("--format", help="text, or json for the whole manifest.")
-    ] = InfoFormat.TEXT,
+        ResultFormat, typer.Option("--format", help="text, or json for the whole manifest.")
+    ] = ResultFormat.TEXT,
 ) -> None:
     """Show a bundle: model, plans, data, licence, accuracy. Every file is checked against its SHA-256 first."""
     from deepbiq.bundle import default_bundle_path, open_bundle
 
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         told = {"path": str(opened.path), "model": opened.model_id, "tuned": _tuned(opened)}
         typer.echo(json.dumps({**told, **opened.manifest}, indent=2))
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.errors import OptionError
 from deepbiq.labels import SCORE_MAX, SCORE_MIN
 from deepbiq.plans import PLAN_HELP
@@ -56,7 +56,7 @@ def refit(
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and the intervals.")] = 0,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the outcome is printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the outcome is printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Fit a new linear head to your own scores or preferences, and write it as a bundle where it is better.
 
@@ -82,7 +82,7 @@ def refit(
     opened = open_bundle(default_bundle_path() if bundle is None else bundle)
     with progress_bar("pictures and fits", None) as advance:
         outcome = refit_bundle(opened, read, out, plans=plans, procedure=Procedure(folds, seed), advance=advance)
-    typer.echo(json.dumps(outcome.describe(), indent=2) if fmt is InfoFormat.JSON else _as_text(outcome))
+    typer.echo(json.dumps(outcome.describe(), indent=2) if fmt is ResultFormat.JSON else _as_text(outcome))
 
 
 def _scale(worst: float, best: float) -> RatingScale:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.exit_codes import PASS, UNREADABLE_IMAGE
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.cli.output import say
 from deepbiq.configuration import THREADS_HELP
 from deepbiq.engines import ENGINE_HELP
@@ -56,8 +56,8 @@ def threshold(
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to the bottom.")] = False,
     fmt: Annotated[
-        InfoFormat, typer.Option("--format", help="TOML for the configuration, or JSON.")
-    ] = InfoFormat.TEXT,
+        ResultFormat, typer.Option("--format", help="TOML for the configuration, or JSON.")
+    ] = ResultFormat.TEXT,
     plot: Annotated[
         Path | None, typer.Option(help="Write a histogram with the thresholds, as SVG.", show_default=False)
     ] = None,
@@ -167,8 +167,8 @@ def _fit(
     return fit_labels(scores, accepted), {"accepted": scores[accepted], "rejected": scores[~accepted]}
 
 
-def _print(fitted: Thresholds, unreadable: int, fmt: InfoFormat) -> None:
-    if fmt is InfoFormat.JSON:
+def _print(fitted: Thresholds, unreadable: int, fmt: ResultFormat) -> None:
+    if fmt is ResultFormat.JSON:
         typer.echo(json.dumps({**asdict(fitted), "unreadable": unreadable}, indent=2))
         return
     rates, border = fitted.rates, fitted.border

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepbiq.cli.exit_codes import UNUSABLE_MODEL
-from deepbiq.cli.info import InfoFormat
+from deepbiq.cli.formats import ResultFormat
 from deepbiq.plans import PLAN_HELP
 from deepbiq.scale import SCALE_HELP
 
@@ -31,7 +31,7 @@ def tune(
     ] = None,
     scale: Annotated[str, typer.Option(help=SCALE_HELP)] = "auto",
     seconds: Annotated[float, typer.Option(min=0, help="How long to time all configurations together.")] = 10.0,
-    fmt: Annotated[InfoFormat, typer.Option("--format", help="How the trials are printed.")] = InfoFormat.TEXT,
+    fmt: Annotated[ResultFormat, typer.Option("--format", help="How the trials are printed.")] = ResultFormat.TEXT,
 ) -> None:
     """Time precisions, engines and threads on this machine, and remember the fastest one that keeps accuracy.
 
@@ -55,7 +55,7 @@ def tune(
     with progress_bar("rounds", None) as advance:
         trials, file = tune_bundle(opened, setting, seconds=seconds, advance=advance)
     chosen = fastest(trials, Configuration(AUTO, AUTO, None))
-    if fmt is InfoFormat.JSON:
+    if fmt is ResultFormat.JSON:
         told = {
             "model": opened.model_id,
             "plan": str(setting.plan),

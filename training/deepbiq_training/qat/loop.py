@@ -12,10 +12,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from deepbiq.agreement import Correlations
+from deepbiq.even_picks import pick_evenly
 from deepbiq.regression import LinearRegressor
 from deepbiq_training.backbones.backbone import Backbone
 from deepbiq_training.backbones.conv_norm import fold_batch_norms
-from deepbiq_training.even_picks import pick_evenly
 from deepbiq_training.finetuning.batches import Batch, BatchPlan
 from deepbiq_training.finetuning.course import Course, Task
 from deepbiq_training.finetuning.optimisation import PEAK

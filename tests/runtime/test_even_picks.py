@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepbiq_training.even_picks import pick_evenly
+from deepbiq.even_picks import pick_evenly
 
 
 @pytest.mark.parametrize(
